@@ -1,0 +1,1 @@
+"""Readings to alarm events, events to the journal and to people."""

@@ -1,0 +1,1 @@
+"""The plant's wires to stored readings, and reading them back."""

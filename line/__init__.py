@@ -1,0 +1,1 @@
+"""The durable log: streams, buckets, message codec; the one door to NATS."""

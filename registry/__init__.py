@@ -1,0 +1,1 @@
+"""What exists: regions, enterprises, sources, gateways, tags and people, and the one door to the database."""

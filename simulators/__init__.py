@@ -1,0 +1,1 @@
+"""Foreign equipment: plants, gateways and incidents, which know only the public contract."""
