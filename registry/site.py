@@ -121,10 +121,13 @@ class Site(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything that exists, as one version; keys are those of the files. Retired rows are not here.
 
     `next_id` is the next free point id, `next_gateway_id` the next free gateway id: ids are never used twice.
+    `platform_ids` holds the point ids of what the platform says of itself (platform.py), by the key of the tag.
     """
 
     version: int = 0
     made_at_ms: int = 0
+    made_by: str = ""
+    reason: str = ""
     regions: dict[str, Region] = {}
     enterprises: dict[str, Enterprise] = {}
     sources: dict[str, Source] = {}  # "enterprise/source"
@@ -134,3 +137,4 @@ class Site(msgspec.Struct, frozen=True, omit_defaults=True):
     contacts: dict[str, Contact] = {}  # name
     next_id: int = 1
     next_gateway_id: int = 1
+    platform_ids: dict[str, int] = {}
