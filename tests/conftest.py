@@ -143,7 +143,8 @@ class PostgresServer:
             shutil.chown(self.folder, NOBODY, NOBODY)
             shutil.chown(secret, NOBODY, NOBODY)
         words = ["-U", "postgres", "-A", "scram-sha-256", "--pwfile", str(secret), "-E", "UTF8", "--no-locale"]
-        self._run("initdb", *words).wait()
+        made = self._run("initdb", *words).wait()
+        assert made == 0, (self.folder / "log").read_text()
 
     @property
     def url(self) -> str:
