@@ -66,7 +66,9 @@ def configuration(
     gateways: Mapping[str, str],
 ) -> str:
     """The server's configuration file; `platform`, `ingest` and the values of `gateways` are hashes."""
-    users: list[dict[str, object]] = [{"user": PLATFORM, "password": platform}]
+    users: list[dict[str, object]] = [
+        {"user": PLATFORM, "password": platform, "allowed_connection_types": ["STANDARD"]},
+    ]
     if mqtt is not None:
         users.append(
             {
