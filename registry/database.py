@@ -14,6 +14,7 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 log = structlog.get_logger()
@@ -168,6 +169,15 @@ def queries(package: str, file: str) -> dict[str, LiteralString]:
         name, _, sql = part.partition("\n")
         found[name.strip()] = sql.strip()
     return found
+
+
+def json_bytes(encoded: bytes) -> Jsonb:
+    """JSON that is encoded already, as a jsonb parameter."""
+    return Jsonb(encoded, dumps=_as_it_is)
+
+
+def _as_it_is(encoded: bytes) -> bytes:
+    return encoded
 
 
 class FaultyUrl(DatabaseError):  # noqa: N818

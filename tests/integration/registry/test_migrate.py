@@ -140,6 +140,6 @@ async def test_inspectors_read_the_views_and_nothing_else(database_url: str) -> 
         assert rows == [(minute, "E", "S", "S.LT", 1.0, 3.0, 2.0, 1.0, 2, 2)]
         assert connection.execute("SELECT count(*) FROM hazardwatch.reading").fetchone() == (4,)
         for view in ("reading_1h", "alarm", "alarm_event"):
-            connection.execute(f"SELECT * FROM hazardwatch.{view}")  # noqa: S608  names of this test
+            connection.execute(f"SELECT * FROM hazardwatch.{view}")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SELECT * FROM hazardwatch.reading_raw")
