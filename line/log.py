@@ -150,6 +150,12 @@ class Line:
 
     async def ensure(self, limits: Limits) -> None:
         """Streams, buckets and object stores, made where they are missing; the limits of the streams set anew."""
+        try:
+            await self._ensure(limits)
+        except (NatsError, TimeoutError) as error:
+            raise _refused("the line", error) from error
+
+    async def _ensure(self, limits: Limits) -> None:
         await self._stream(
             StreamConfig(
                 name=INPUT,
