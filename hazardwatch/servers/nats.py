@@ -20,6 +20,7 @@ from hazardwatch.servers.process import Room, end, start
 
 CONFIG = "nats.conf"
 OPENED = "opened"
+CERT, KEY = "cert.pem", "key.pem"
 MAX_PAYLOAD = 16 << 20  # so that 10 MB over MQTT arrives and is kept as a reject, too_large
 ACK_WAIT = "2s"  # how soon what ingest did not confirm is given to it again
 MAX_ACK_PENDING = 16_000  # of one subscription; the server refuses a session whose subscriptions sum up to over 65,535
@@ -118,7 +119,8 @@ class NatsServer:
         password: str,
         ingest_password: str,
         ingest_client_id: str,
-        mqtt: dict[str, object] | None,
+        mqtt: str | None,
+        tls: tuple[Path, Path] | None = None,
     ) -> None:
         self._room = Room(folder)
         self._log = log
@@ -126,7 +128,11 @@ class NatsServer:
         self._password = password
         self._platform, self._ingest = hashed(password), hashed(ingest_password)  # once: a new hash is a new user
         self._client_id = ingest_client_id
-        self._mqtt = mqtt
+        self._mqtt: dict[str, object] | None = {"listen": mqtt} if mqtt else None
+        if self._mqtt is not None and tls is not None:
+            for name, file in zip((CERT, KEY), tls, strict=True):
+                self._room.write(name, file.read_text())  # where the server's account can read them
+            self._mqtt["tls"] = {"cert_file": f"{self._room.path}/{CERT}", "key_file": f"{self._room.path}/{KEY}"}
         self._written: dict[str, str] = {}
 
     @property

@@ -91,7 +91,7 @@ class Broker:
             password="platform-secret",
             ingest_password="ingest-secret",
             ingest_client_id=INGEST_ID,
-            mqtt={"listen": f"127.0.0.1:{self.port}"},
+            mqtt=f"127.0.0.1:{self.port}",
         )
         self.log = folder / "nats.log"
         self.process: Process | None = None
