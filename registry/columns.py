@@ -16,7 +16,6 @@ from registry.site import (
     Contact,
     Enterprise,
     Gateway,
-    LevelOverride,
     Region,
     Rule,
     Source,
@@ -200,7 +199,6 @@ OF_A_LEVEL: dict[str, Parse] = {
     "priority": priority,
     "on_bad": one_of("hold", "alarm"),
 }
-assert tuple(OF_A_LEVEL) == LevelOverride.__struct_fields__  # noqa: S101  two lists of the same names
 OVERRIDES = {f"{level.lower()}_{name}": (level, name) for level in LEVELS for name in OF_A_LEVEL}
 
 

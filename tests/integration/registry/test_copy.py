@@ -34,7 +34,7 @@ async def put(database: Database, site: Site, version: int) -> bool:
 
 async def asked(database: Database, query: str) -> list[tuple[Any, ...]]:
     async with database.connection() as connection:
-        return await (await connection.execute(query)).fetchall()  # type: ignore[arg-type]  # queries of this test
+        return await (await connection.execute(query)).fetchall()
 
 
 async def test_every_row_has_its_place(database: Database) -> None:

@@ -32,10 +32,10 @@ def small_site() -> Site:
     return merge(Site(), {name: text.encode() for name, text in FILES.items()}).site
 
 
-def faults(site: Site = Site(), *, prune: bool = False, **files: str) -> list[str]:  # noqa: B008  frozen
-    """The faults of a merge that must have some."""
+def faults(files: dict[str, str], site: Site = Site(), *, prune: bool = False) -> list[str]:  # noqa: B008  frozen
+    """The faults of a merge, in order; none where it is sound."""
     try:
-        with_files(site, prune=prune, **files)
+        merge(site, {f"{name}.csv": text.encode() for name, text in files.items()}, prune=prune)
     except SiteFaults as error:
         return [str(fault) for fault in error.faults]
     return []
