@@ -76,6 +76,8 @@ class _Merging:
         self.lines: dict[str, int] = {}
         self.faulty: set[str] = set()
         self.faults: list[Fault] = []
+        self.columns = {name: column for name in read.columns if (column := sheet.column(name)) is not None}
+        self.defaults = _defaults(sheet)
 
     def run(self, *, prune: bool) -> tuple[dict[str, Any], Count]:
         """All rows after the merge, and what changed."""
@@ -122,15 +124,12 @@ class _Merging:
         self.lines[key] = row.line
         if len(self.faults) > before:
             self.faulty.add(key)
-        return key, _built(self.sheet, self.before.get(key), values)
+        return key, _built(self.sheet, self.defaults, self.before.get(key), values)
 
     def _values(self, row: Row) -> dict[str, Any]:
         """Column -> value, None where the cell is empty; cells that cannot be read are left out."""
         values: dict[str, Any] = {}
-        for name in self.table.columns:
-            column = self.sheet.column(name)
-            if column is None:
-                continue
+        for name, column in self.columns.items():
             cell = row.cells.get(name, "")
             if not cell:
                 if column.required and not column.may_be_empty:
@@ -148,9 +147,8 @@ class _Merging:
         self.faults.append(Fault(self.table.file, line, column, text))
 
 
-def _built(sheet: Sheet, old: Any, values: dict[str, Any]) -> Any:
+def _built(sheet: Sheet, defaults: Mapping[str, Any], old: Any, values: dict[str, Any]) -> Any:
     """The row with these values; empty cells take the default of the type, columns not given keep what was."""
-    defaults = _defaults(sheet)
     fields = {
         name: defaults[name] if value is None else value for name, value in values.items() if name not in OVERRIDES
     }

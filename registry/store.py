@@ -64,7 +64,7 @@ async def load(line: Line, version: int) -> Site:
     if data is None:
         raise RegistryError(f"registry version {version} is not in the line")
     try:
-        return msgspec.json.decode(zlib.decompress(data), type=Site)
+        return await asyncio.to_thread(_decoded, data)
     except (zlib.error, msgspec.DecodeError) as error:
         raise RegistryError(f"registry version {version} cannot be read: {error}") from error
 
@@ -149,7 +149,9 @@ async def _publish(
 ) -> Published:
     for _ in range(MOST_ATTEMPTS):
         before, revision = await _head(line)
-        merged = change(await load(line, before) if before else Site())
+        merged = await asyncio.to_thread(
+            change, await load(line, before) if before else Site()
+        )  # seconds, for a country
         if not merged.is_change:
             if await waiting(line, before, now_ms=now_ms):
                 await announce(line, now_ms=now_ms)
@@ -170,13 +172,21 @@ async def _put(line: Line, site: Site, before: int, revision: int, *, by: str, r
     """The site as the next version. Its number is claimed first, so that nobody else writes the same object."""
     version = await _claim(line, before + 1, by)
     made = msgspec.structs.replace(site, version=version, made_at_ms=at_ms, made_by=by, reason=reason)
-    await line.put_object(OBJECTS, _name(version), zlib.compress(msgspec.json.encode(made), 6))
+    await line.put_object(OBJECTS, _name(version), await asyncio.to_thread(_encoded, made))
     value = msgspec.json.encode(_Head(version))
     if before:
         await line.update(BUCKET, HEAD, value, revision)
     else:
         await line.create(BUCKET, HEAD, value)
     return version
+
+
+def _encoded(site: Site) -> bytes:
+    return zlib.compress(msgspec.json.encode(site))
+
+
+def _decoded(data: bytes) -> Site:
+    return msgspec.json.decode(zlib.decompress(data), type=Site)
 
 
 async def _claim(line: Line, version: int, by: str) -> int:
