@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -212,6 +213,7 @@ async def _line(platform: Platform) -> Line:
     end = asyncio.get_running_loop().time() + STORE_PATIENCE_S
     while True:
         try:
+            await _listening(platform.running.nats_url)
             line = await Line.connect(platform.running.nats_url, name="platform", timeout=1.0)
             await line.ensure(disk.limits(platform.settings.data_dir))
         except LineError as error:
@@ -223,6 +225,16 @@ async def _line(platform: Platform) -> Line:
             await asyncio.sleep(0.05)
         else:
             return line
+
+
+async def _listening(url: str) -> None:
+    """Unavailable where nobody listens: asked first, since a client of the line speaks of each failed attempt."""
+    parts = urlsplit(url)
+    try:
+        _, writer = await asyncio.open_connection(parts.hostname, parts.port or 4222)
+        writer.close()
+    except OSError as error:
+        raise Unavailable(f"nobody listens at {parts.hostname}:{parts.port or 4222}") from error
 
 
 def _last_words(path: Path) -> str:

@@ -12,10 +12,9 @@ import numpy as np
 import structlog
 
 from hazardwatch import disk
-from line.clock import STEP_MS, SteadyClock
-from line.log import Line, LineError, LineFull, Unavailable
+from line.clock import SteadyClock
+from line.log import Line, LineError, LineFull
 from line.messages import CLOCK_GATEWAY, Batch
-from line.streams import Usage
 from registry import platform as tags
 from registry.site import Site
 from registry.store import sites
@@ -26,7 +25,6 @@ EVERY_S = 10.0
 LOOK_S = 1.0
 SILENT_MS = 5_000  # a role that has not written its status for so long does not run
 LAG_MS = 5_000
-INPUT_FULL = 0.9  # said while INPUT still takes the message that says it
 SLOW_SYNC_MS = 20.0
 ROLE_TAGS = {
     "ingest": tags.INGEST,
@@ -50,18 +48,16 @@ def judge(
     now_ms: int,
     statuses: Mapping[str, RoleStatus],
     used_percent: float,
-    usage: Usage | None,
-    step_ms: int,
     sync_ms: float,
 ) -> dict[str, bool]:
-    """Which of the platform's tags are bad now; of what cannot be known, nothing is said."""
+    """Which of the platform's tags are bad now; of what cannot be known, nothing is said.
+
+    The clock and a full INPUT are said by ingest, which knows them first.
+    """
     bad = {
         tags.DISK.tag: used_percent >= disk.NEARLY_FULL_PERCENT,
-        tags.CLOCK.tag: abs(step_ms) > STEP_MS,
         tags.SYNC.tag: sync_ms > SLOW_SYNC_MS,
     }
-    if usage is not None and usage.input_max_bytes > 0:
-        bad[tags.INPUT_FULL.tag] = usage.input_bytes >= INPUT_FULL * usage.input_max_bytes
     for role, watched in ROLE_TAGS.items():
         status = statuses.get(role, RoleStatus())
         bad[watched.tag] = now_ms - status.at_ms > SILENT_MS
@@ -111,8 +107,6 @@ async def report(line: Line, clock: SteadyClock, data_dir: Path, sync_ms: float)
                 now_ms=clock.now_ms(),
                 statuses=seen.statuses,
                 used_percent=disk.used_percent(data_dir),
-                usage=await _usage(line),
-                step_ms=clock.step_ms(),
                 sync_ms=sync_ms,
             )
             now = asyncio.get_running_loop().time()
@@ -140,13 +134,6 @@ async def _follow_roles(line: Line, seen: _Seen) -> None:
         async for role, value in changes:
             if value is not None:
                 seen.statuses[role] = msgspec.json.decode(value, type=RoleStatus)
-
-
-async def _usage(line: Line) -> Usage | None:
-    try:
-        return await line.usage()
-    except Unavailable:
-        return None
 
 
 async def _append(line: Line, message: Batch) -> bool:

@@ -1,0 +1,1 @@
+"""What the command `hazardwatch` can be asked, one file a subject."""

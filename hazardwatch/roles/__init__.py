@@ -1,0 +1,1 @@
+"""One file a role: open, wire, loop; each is a process of its own."""

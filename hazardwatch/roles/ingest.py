@@ -1,0 +1,22 @@
+"""The role `ingest`: the broker's messages to the line."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hazardwatch.faults import Fault
+from hazardwatch.roles.process import run
+from hazardwatch.running import Running
+from hazardwatch.settings import Settings
+from ingest.mqtt import Broker
+from ingest.service import run as ingest
+from line.log import Line
+
+
+def main(settings: Settings) -> None:
+    async def work(line: Line, running: Running, stop: asyncio.Event) -> None:
+        if not running.mqtt_url:
+            raise Fault("mqtt_url: is not set, and no platform runs here that has a broker of its own")
+        await ingest(line, Broker.at(running.mqtt_url, client_id=running.mqtt_client_id), stop=stop)
+
+    run("ingest", settings, work)
