@@ -1,0 +1,98 @@
+"""The engine's state to two objects in turn, and the newest good one back: where engine, api and notifier start from."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+import structlog
+
+from alerting.events import Event
+from line.log import Line
+
+log = structlog.get_logger()
+
+STORE = "snapshots"
+NAMES = ("engine-0-a", "engine-0-b")
+MAGIC = b"hazardwatch snapshot 1\n"
+DIGEST_BYTES = 32
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """All that came of INPUT up to `input_seq`, whose events are on ALARM up to `alarm_seq`.
+
+    `engine` is what `Engine.restore` takes; `standing` has one event for every alarm not NORM; `latest` holds the
+    newest reading of each point as columns, in the order of the engine (see `Engine.latest`). `epoch` is the line's.
+    """
+
+    epoch: str
+    input_seq: int
+    alarm_seq: int
+    registry: int
+    taken_at_ms: int
+    engine: bytes
+    standing: tuple[Event, ...] = ()
+    latest: bytes = b""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Snapshot).decode
+
+
+class Shelf:
+    """Where the next snapshot goes: never over the newest good one."""
+
+    def __init__(self, line: Line, held: dict[str, Snapshot]) -> None:
+        self._line = line
+        self._input_seqs = {name: snapshot.input_seq for name, snapshot in held.items()}
+
+    @classmethod
+    async def open(cls, line: Line) -> tuple[Shelf, Snapshot | None]:
+        """The shelf and the newest good snapshot on it."""
+        held = await _held(line)
+        return cls(line, held), max(held.values(), key=lambda snapshot: snapshot.input_seq, default=None)
+
+    async def put(self, snapshot: Snapshot) -> int:
+        """Keeps it over the older one; returns the sequence of INPUT from which replay must stay possible."""
+        name = min(NAMES, key=lambda name: self._input_seqs.get(name, -1))
+        self._input_seqs.pop(name, None)  # while it is written it is not good
+        await self._line.put_object(STORE, name, sealed(snapshot))
+        self._input_seqs[name] = snapshot.input_seq
+        return min(self._input_seqs.values())
+
+
+async def newest(line: Line) -> Snapshot | None:
+    """The newest good snapshot of this line; None before the first."""
+    return (await Shelf.open(line))[1]
+
+
+async def _held(line: Line) -> dict[str, Snapshot]:
+    epoch = await line.epoch()
+    held = {}
+    for name in NAMES:
+        data = await line.get_object(STORE, name)
+        if data is None:
+            continue
+        snapshot = opened(data)
+        if snapshot is None:
+            log.error("snapshot broken, the one before it is used", name=name, size=len(data))
+        elif snapshot.epoch == epoch:
+            held[name] = snapshot
+    return held
+
+
+def sealed(snapshot: Snapshot) -> bytes:
+    """A snapshot as bytes that show whether they are whole."""
+    body = _encode(snapshot)
+    return MAGIC + hashlib.sha256(body).digest() + body
+
+
+def opened(data: bytes) -> Snapshot | None:
+    """The snapshot in such bytes; None where they are not whole or of another release."""
+    head, body = data[: len(MAGIC) + DIGEST_BYTES], data[len(MAGIC) + DIGEST_BYTES :]
+    if head != MAGIC + hashlib.sha256(body).digest():
+        return None
+    try:
+        return _decode(body)
+    except msgspec.DecodeError:
+        return None
