@@ -23,6 +23,7 @@ class RoleStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     at_ms: int
     registry: int
     degraded: tuple[str, ...] = ()
+    lag_ms: int = 0  # engine: how far it is behind the input
     session: bool | None = None  # ingest: whether its persistent session at the broker is subscribed
     storage: str | None = None
     metrics: Mapping[str, float | Mapping[str, float]] = {}

@@ -295,10 +295,11 @@ class Line:
         )
 
     async def trim(self, keep_input_from: int, keep_alarm_from: int) -> None:
-        """Forgets what lies before; what is at these sequences and after stays."""
+        """Forgets what lies before; what is at these sequences and after stays. Up to 1, nothing is forgotten."""
         try:
-            await self._js.purge_stream(INPUT, seq=keep_input_from)
-            await self._js.purge_stream(ALARM, seq=keep_alarm_from)
+            for stream, keep_from in ((INPUT, keep_input_from), (ALARM, keep_alarm_from)):
+                if keep_from > 1:  # the server takes a purge without a sequence for: everything
+                    await self._js.purge_stream(stream, seq=keep_from)
         except (NatsError, TimeoutError) as error:
             raise Unavailable(f"trimming: {error}") from error
 
