@@ -24,6 +24,8 @@ from ingest.gateways import Presence
 from ingest.validate import KEPT, Admitted, Arrival, Port, Topic, Wiring, admit, reject, rejects, topic_of
 from line.messages import CLOCK_ARRIVAL, CLOCK_GATEWAY, CLOCK_SHIFTED, GatewayStatus, Reject
 
+MOST_MOVED_MS = 1_000  # how far times by arrival may run ahead of a gateway that sends a thousand messages a second
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -42,6 +44,7 @@ class Reader:
     wiring: Wiring
     clocks: Clocks = field(default_factory=Clocks)
     presence: Presence = field(default_factory=Presence)
+    _given: dict[int, int] = field(default_factory=dict)  # the newest time that a gateway was given for its own
 
     def read(self, arrival: Arrival) -> Outcome:
         """Never an exception: whatever came becomes readings, statuses or rejects."""
@@ -103,12 +106,16 @@ class Reader:
         statuses: tuple[GatewayStatus, ...],
     ) -> list[Part]:
         times = [here.ts_ms for here in admitted if here.ts_ms is not None]
+        at_ms = arrival.at_ms
         shift = 0
         if times and not port.source_clock:
-            shift = self.clocks.judge(port.id, max(times), arrival.at_ms)
+            shift = self.clocks.judge(port.id, max(times), at_ms)
+        if shift or len(times) < len(admitted):
+            at_ms = self._own_instant(port.id, at_ms)
+            shift = at_ms - max(times) if shift else 0
         if len(times) > 1 and times != sorted(times):  # a backfill newest first: the engine wants it as it happened
-            admitted = sorted(admitted, key=lambda here: arrival.at_ms if here.ts_ms is None else here.ts_ms + shift)
-        columns = _columns(admitted, arrival.at_ms, shift)
+            admitted = sorted(admitted, key=lambda here: at_ms if here.ts_ms is None else here.ts_ms + shift)
+        columns = _columns(admitted, at_ms, shift)
         count = len(columns)
         if not count and not kept and not statuses:
             return []
@@ -122,6 +129,12 @@ class Reader:
             cut = columns.cut(begin, begin + MOST_READINGS)
             parts.append(Part(own, port.id, arrival.at_ms, cut, statuses=statuses if number == 0 else ()))
         return _with_rejects(parts, kept, port.id, arrival.at_ms)
+
+    def _own_instant(self, gateway: int, at_ms: int) -> int:
+        """The arrival, as a time that no other message of this gateway was given: two in one millisecond are two."""
+        instant = min(max(at_ms, self._given.get(gateway, 0) + 1), at_ms + MOST_MOVED_MS)
+        self._given[gateway] = instant
+        return instant
 
 
 def _columns(admitted: list[Admitted], at_ms: int, shift: int) -> Columns:

@@ -1,0 +1,53 @@
+-- What is read back: trends and rejects.
+
+-- name: patience
+-- A question that takes longer is not worth the disk it keeps busy.
+SET LOCAL statement_timeout = '20s'
+
+-- name: raw
+-- The readings of a tag as they are, one more than asked for to show that they do not fit.
+SELECT t, value, quality FROM hazardwatch.reading_raw
+WHERE point = %(point)s AND t >= %(begin)s AND t < %(end)s
+ORDER BY t
+LIMIT %(limit)s
+
+-- name: bins
+-- Extremes, mean and last of the usable readings of each bin, and the worst quality in it.
+WITH bin AS (
+    SELECT date_bin(%(width)s, t, %(origin)s) AS t,
+           min(value) FILTER (WHERE quality >= 64) AS min,
+           max(value) FILTER (WHERE quality >= 64) AS max,
+           avg(value) FILTER (WHERE quality >= 64) AS mean,
+           max(t) FILTER (WHERE quality >= 64 AND value IS NOT NULL) AS last_t,
+           count(value) FILTER (WHERE quality >= 64) AS n,
+           min(quality) AS quality
+    FROM hazardwatch.reading_raw
+    WHERE point = %(point)s AND t >= %(begin)s AND t < %(end)s
+    GROUP BY 1
+)
+SELECT greatest(bin.t, %(begin)s) AS t, bin.min, bin.max, bin.mean, last.value AS last, bin.n, bin.quality
+FROM bin
+LEFT JOIN hazardwatch.reading_raw last
+    ON last.point = %(point)s AND last.t = bin.last_t AND last.t >= %(begin)s AND last.t < %(end)s
+ORDER BY 1
+
+-- name: rejects
+-- Newest first; `enterprises` NULL: of all, also of those that nobody knows.
+SELECT id, at, reason, detail, topic, enterprise, gateway, tag, payload, size, sha256
+FROM hazardwatch.reject
+WHERE (%(enterprises)s::text[] IS NULL OR enterprise = ANY (%(enterprises)s))
+  AND (%(reason)s::text IS NULL OR reason = %(reason)s)
+  AND (%(at)s::timestamptz IS NULL OR (at, id) < (%(at)s, %(id)s))
+ORDER BY at DESC, id DESC
+LIMIT %(limit)s
+
+-- name: export
+-- One day of an enterprise's readings in the order of their times; not what the platform says of itself.
+COPY (
+    SELECT (extract(epoch FROM r.t) * 1000)::bigint, p.enterprise, p.tag, r.value, r.quality
+    FROM hazardwatch.reading_raw r
+    JOIN hazardwatch.point p ON p.id = r.point
+    WHERE r.t >= %(begin)s AND r.t < %(end)s
+      AND (%(enterprise)s::text IS NULL OR p.enterprise = %(enterprise)s) AND p.source <> 'platform'
+    ORDER BY r.t, r.received_at, r.point
+) TO STDOUT (FORMAT csv)
