@@ -1,0 +1,366 @@
+"""Golden vectors and files of readings to alarm events, through the engine that the platform runs."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from alerting.engine import Engine
+from alerting.events import Event, encode
+from line.messages import CLOCK_GATEWAY, Batch, Command, Tick
+from registry.alarms import LEVELS, AlarmSettings, GatewaySettings, Plan, PointSettings, refusal
+
+QUALITIES = {"G": 192, "U": 64, "B": 0}
+ROWS = 200_000  # readings parsed and applied at a time: about 20 MB
+
+
+class ReplayError(Exception):
+    """A file that cannot be replayed, with the place and what would be right."""
+
+
+# Vectors: small timelines that know nothing of each other, as separate points of one engine.
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One step of one vector; `when` is the engine's clock at which it is taken, never before the step ahead of it."""
+
+    when: int
+    vector: int
+    body: Mapping[str, Any]
+
+
+def replay_vectors(path: Path, out: Path) -> None:
+    """Runs a file in the format of alarm_vectors.json; writes a JSON array of id with events and final, or refused."""
+    try:
+        vectors = msgspec.json.decode(path.read_bytes())["vectors"]
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        raise ReplayError(f"{path}: not a file of vectors: {error}") from error
+    out.write_bytes(msgspec.json.format(msgspec.json.encode(run_vectors(vectors)), indent=1))
+
+
+def run_vectors(vectors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results of all vectors: each is what it would be alone."""
+    points: dict[int, PointSettings] = {}
+    refused: dict[int, str] = {}
+    for number, vector in enumerate(vectors):
+        try:
+            points[number] = _vector_point(number, vector)
+        except msgspec.ValidationError as error:
+            refused[number] = str(error)
+            continue
+        if (why := refusal(points[number])) is not None:
+            refused[number] = why
+            del points[number]
+    gateways = tuple(GatewaySettings(number, "vectors", str(number)) for number in points)
+    engine = Engine(Plan(1, tuple(points.values()), gateways=gateways), per_sample_late=True)
+    steps = [step for number in points for step in _steps(number, vectors[number]["steps"])]
+    events: dict[str, list[Event]] = {point.tag: [] for point in points.values()}
+    engine = _drive(engine, sorted(steps, key=lambda step: step.when), points, events)
+    return [
+        {"id": vector["id"], "refused": refused[number]}
+        if number in refused
+        else {
+            "id": vector["id"],
+            "events": [msgspec.to_builtins(event) for event in events[points[number].tag]],
+            "final": engine.states(number),
+        }
+        for number, vector in enumerate(vectors)
+    ]
+
+
+def _vector_point(number: int, vector: Mapping[str, Any]) -> PointSettings:
+    alarms = {level: msgspec.convert(alarm, AlarmSettings) for level, alarm in vector["alarms"].items()}
+    settings = {**vector.get("point", {}), "id": number, "enterprise": "vectors", "source": "vectors"}
+    named = {**settings, "tag": f"{number}:{vector['id']}"}  # ids may repeat in a careless file
+    return msgspec.structs.replace(msgspec.convert(named, PointSettings), alarms=alarms)
+
+
+def _steps(number: int, steps: list[dict[str, Any]]) -> Iterator[_Step]:
+    """A vector's steps on the clock; a sample that comes in late is taken when it comes."""
+    when = None
+    for body in steps:
+        own = body.get("at", body["s"][0]) if "s" in body else body.get("tick", body.get("t"))
+        if own is not None:
+            when = own if when is None else max(when, own)
+        yield _Step(0 if when is None else when, number, body)
+
+
+def _drive(
+    engine: Engine, steps: list[_Step], points: Mapping[int, PointSettings], events: Mapping[str, list[Event]]
+) -> Engine:
+    """All steps in the order of the clock. A tick is that of its vector alone."""
+    samples: list[_Step] = []
+    for step in [*steps, None]:
+        if step is not None and "s" in step.body:
+            samples.append(step)
+            continue
+        said = engine.apply(_vector_batch(samples), samples[-1].when) if samples else []
+        samples = []
+        if step is None:
+            pass
+        elif "tick" in step.body:
+            said += engine.advance(step.body["tick"], [step.vector])
+        elif "cmd" in step.body:
+            said += engine.apply(_vector_command(points[step.vector], step.body), step.when)
+        elif step.body.get("restart"):
+            engine = Engine.restore(engine.snapshot())
+        for event in said:
+            events[event.tag].append(event)
+    return engine
+
+
+def _vector_batch(steps: list[_Step]) -> Batch:
+    """Each sample a message of its own vector's gateway."""
+    rows = [step.body["s"] for step in steps]
+    arrivals = [step.body.get("at", step.body["s"][0]) for step in steps]
+    return readings_batch(
+        gateways=np.array([step.vector for step in steps], np.int32),
+        at_ms=np.array(arrivals, np.int64),
+        message=np.arange(len(steps), dtype=np.int32),
+        points=np.array([step.vector for step in steps], np.int32),
+        t_ms=np.array([row[0] for row in rows], np.int64),
+        values=np.array([nan if row[1] is None else float(row[1]) for row in rows]),
+        qualities=np.array([QUALITIES[row[2]] for row in rows], np.uint8),
+    )
+
+
+def _vector_command(point: PointSettings, body: Mapping[str, Any]) -> Command:
+    return Command(
+        id="",
+        cmd=body["cmd"],
+        enterprise=point.enterprise,
+        tag=point.tag,
+        alarm=body.get("alarm", ""),
+        user=body.get("user", ""),
+        at_ms=body["t"],
+        occ=body.get("occ"),
+        comment=body.get("comment"),
+        reason=body.get("reason", body.get("cause")),
+        until=body.get("until"),
+        oneshot=body.get("oneshot", False),
+        on=body.get("on"),
+        permit=body.get("permit"),
+        values=body.get("values", {}),
+    )
+
+
+def readings_batch(
+    *,
+    gateways: npt.NDArray[np.int32],
+    at_ms: npt.NDArray[np.int64],
+    message: npt.NDArray[np.int32],
+    points: npt.NDArray[np.int32],
+    t_ms: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
+    qualities: npt.NDArray[np.uint8],
+) -> Batch:
+    """A batch of readings that nobody repeats: no hashes, and the gateways' own times."""
+    return Batch(
+        registry=0,
+        hashes=np.zeros(len(gateways), np.uint64),
+        gateways=gateways,
+        at_ms=at_ms,
+        message=message,
+        points=points,
+        t_ms=t_ms,
+        values=values,
+        qualities=qualities,
+        clocks=np.full(len(points), CLOCK_GATEWAY, np.uint8),
+        source_t_ms=t_ms,
+    )
+
+
+# Readings: one file of `ts,enterprise,tag,value,quality` through one plan.
+
+
+COLUMNS = ("ts", "enterprise", "tag", "value", "quality")
+
+
+@dataclass(frozen=True, slots=True)
+class _Readings:
+    t_ms: npt.NDArray[np.int64]
+    points: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float64]
+    qualities: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.t_ms)
+
+    def batch(self) -> Batch:
+        """Arrival is event time; the readings of one time are one message."""
+        new = np.diff(self.t_ms, prepend=self.t_ms[0] - 1) != 0
+        at_ms = self.t_ms[new]
+        return readings_batch(
+            gateways=np.full(len(at_ms), -1, np.int32),
+            at_ms=at_ms,
+            message=(np.cumsum(new) - 1).astype(np.int32),
+            points=self.points,
+            t_ms=self.t_ms,
+            values=self.values,
+            qualities=self.qualities,
+        )
+
+
+def replay_readings(plan: Plan, path: Path, out: Path, say: Callable[[str], None] = print) -> None:
+    """Runs a CSV of readings in order of time, arrival = ts, one tick at the end; writes one event a line.
+
+    A sorted file is read in pieces; one that is not is read whole (21 bytes a reading), and sorted stably by ts.
+    """
+    started = time.perf_counter()
+    engine = Engine(_future_guarded(plan), per_sample_late=True)
+    ids = {(point.enterprise, point.tag): point.id for point in plan.points}
+    raised: Counter[str] = Counter()
+    count = 0
+    newest: int | None = None
+    pieces = _pieces(path, ids) if _is_sorted(path) else _sorted(_pieces(path, ids))
+    with out.open("wb") as lines:
+        for piece in pieces:
+            count += len(piece)
+            newest = int(piece.t_ms[-1])
+            _write(lines, engine.apply(piece.batch(), newest), raised)
+        if newest is not None:
+            _write(lines, engine.apply(Tick(newest), newest), raised)
+    took = max(time.perf_counter() - started, 1e-9)
+    say(f"{count:,} readings in {took:.2f} s: {count / took:,.0f} readings/s")
+    order = [*LEVELS, *sorted(raised.keys() - set(LEVELS))]
+    say("alarms: " + ", ".join(f"{level} {raised[level]}" for level in order if level in LEVELS or raised[level]))
+
+
+def _future_guarded(plan: Plan) -> Plan:
+    """Ten seconds ahead at most, unless the plan says otherwise (the default of replay)."""
+    points = tuple(
+        point if point.max_future_ms is not None else msgspec.structs.replace(point, max_future_ms=10_000)
+        for point in plan.points
+    )
+    return msgspec.structs.replace(plan, points=points)
+
+
+def _write(lines: Any, events: list[Event], raised: Counter[str]) -> None:
+    for event in events:
+        lines.write(encode(event))
+        lines.write(b"\n")
+        if event.ev == "ACTIVE":
+            raised[event.alarm] += 1
+
+
+def _is_sorted(path: Path) -> bool:
+    """Whether the times never go back; where they cannot be read, the reading itself will say so."""
+    newest = None
+    with _opened(path) as file:
+        rows = csv.reader(file)
+        column = _columns(path, next(rows, []))["ts"]
+        try:
+            for row in rows:
+                if not row:
+                    continue
+                t = int(row[column])
+                if newest is not None and t < newest:
+                    return False
+                newest = t
+        except (ValueError, IndexError):
+            return True
+    return True
+
+
+def _pieces(path: Path, ids: Mapping[tuple[str, str], int]) -> Iterator[_Readings]:
+    with _opened(path) as file:
+        rows = csv.reader(file)
+        place = _columns(path, next(rows, []))
+        order = [place[name] for name in COLUMNS]
+        parsed: list[tuple[int, int, float, int]] = []
+        for row in rows:
+            if not row:
+                continue
+            try:
+                t, enterprise, tag, value, quality = (row[column] for column in order)
+                parsed.append(
+                    (
+                        int(t),
+                        ids[enterprise, tag],
+                        float(value) if value else nan,
+                        int(quality) if quality else 192,
+                    )
+                )
+            except (ValueError, KeyError, IndexError):
+                raise _fault(path, rows.line_num, row, place, ids) from None
+            if len(parsed) == ROWS:
+                yield _columned(path, parsed)
+                parsed = []
+        if parsed:
+            yield _columned(path, parsed)
+
+
+def _columned(path: Path, parsed: list[tuple[int, int, float, int]]) -> _Readings:
+    t, points, values, qualities = zip(*parsed, strict=True)
+    try:
+        times = np.array(t, np.int64)
+    except OverflowError as error:
+        raise ReplayError(f"{path}: ts: a time beyond 64 bits; Unix milliseconds are wanted") from error
+    quality = np.array([value if value in (192, 64) else 0 for value in qualities], np.uint8)
+    return _Readings(times, np.array(points, np.int32), np.array(values), quality)
+
+
+def _sorted(pieces: Iterator[_Readings]) -> Iterator[_Readings]:
+    whole = list(pieces)
+    if not whole:
+        return
+    names = ("t_ms", "points", "values", "qualities")
+    columns = [np.concatenate([getattr(piece, name) for piece in whole]) for name in names]
+    order = np.argsort(columns[0], kind="stable")
+    for start in range(0, len(order), ROWS):
+        yield _Readings(*(column[order[start : start + ROWS]] for column in columns))
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open(encoding="utf-8-sig", newline="")
+    except OSError as error:
+        raise ReplayError(f"{path}: {error.strerror}") from error
+
+
+def _columns(path: Path, names: list[str]) -> dict[str, int]:
+    place = {name.strip(): number for number, name in enumerate(names)}
+    for name in COLUMNS:
+        if name not in place:
+            raise ReplayError(f"{path}:1: {name}: no such column; the first row names ts,enterprise,tag,value,quality")
+    return place
+
+
+def _fault(
+    path: Path, line: int, row: list[str], place: Mapping[str, int], ids: Mapping[tuple[str, str], int]
+) -> ReplayError:
+    """What is wrong with a row, and where."""
+
+    def at(column: str, what: str) -> ReplayError:
+        return ReplayError(f"{path}:{line}: {column}: {what}")
+
+    cells = {name: row[column] if column < len(row) else None for name, column in place.items()}
+    for name in COLUMNS:
+        if cells[name] is None:
+            return at(name, f"missing; the row has {len(row)} of {len(place)} cells")
+    if not _reads(int, cells["ts"]):
+        return at("ts", f"{cells['ts']!r} is no time; Unix milliseconds are wanted")
+    if (cells["enterprise"], cells["tag"]) not in ids:
+        return at("tag", f"the site has no tag {cells['enterprise']}/{cells['tag']}")
+    if cells["value"] and not _reads(float, cells["value"]):
+        return at("value", f"{cells['value']!r} is no number; empty is a bad reading")
+    return at("quality", f"{cells['quality']!r} is none of 192, 64, 0 or empty")
+
+
+def _reads(kind: Callable[[str], object], text: str | None) -> bool:
+    try:
+        kind(text or "")
+    except ValueError:
+        return False
+    return True
