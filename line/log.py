@@ -107,8 +107,14 @@ class Line:
 
         line = cls()
 
+        said = ""
+
         async def say(error: Exception) -> None:
-            log.info("line", role=name, error=str(error) or repr(error))
+            """Once per reason: while the server is away there are ten attempts a second."""
+            nonlocal said
+            if (text := str(error) or repr(error)) != said:
+                log.info("line", role=name, error=text)
+            said = text
 
         try:
             await asyncio.wait_for(
