@@ -37,6 +37,7 @@ class Child:
         self._start = start
         self._stop = stop
         self._stopping = asyncio.Event()
+        self._starting: asyncio.Future[Process] | None = None
 
     @property
     def lives(self) -> bool:
@@ -47,8 +48,13 @@ class Child:
         pause_s = FIRST_PAUSE_S
         while not self._stopping.is_set():
             began = time.monotonic()
+            self._starting = asyncio.ensure_future(self._start())
             try:
-                self.process = await self._start()
+                self.process = await self._starting
+            except asyncio.CancelledError:
+                if not self._stopping.is_set():
+                    raise
+                return
             except (ServerFailed, Fault, OSError) as error:
                 log.error("cannot be started, will be tried again", child=self.name, error=str(error))
             else:
@@ -72,7 +78,10 @@ class Child:
             await self._stop(self.process)
 
     async def stop(self) -> None:
+        """Also where it is only being started: then that is given up."""
         self._stopping.set()
+        if self._starting is not None and self._starting.cancel():
+            await asyncio.wait([self._starting])
         if self.process is not None and self.lives:
             await self._stop(self.process)
             log.info("stopped", child=self.name, ended_with=_ending(self.process.returncode or 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 from hazardwatch.faults import Fault
+from hazardwatch.logs import quiet
 from hazardwatch.servers.nats import accepts
 from hazardwatch.settings import Settings
 from line.log import Line, LineError
@@ -20,6 +22,7 @@ from registry.database import Database, DatabaseError, unsafe_settings
 
 log = structlog.get_logger()
 
+PATIENCE_S = 5.0
 PORT_PATIENCE_S = 2.0  # a platform that was killed a moment ago may still be letting go
 ANSWERED = "run/answered"  # which URLs have answered once: hashes, for the URLs hold passwords
 
@@ -36,7 +39,7 @@ def http_socket(settings: Settings) -> Iterator[socket.socket]:
     try:
         bound = _bound(host, settings.http_port)
     except OSError as error:
-        raise Fault(f"http_port: {host}:{settings.http_port} cannot be had: {error.strerror or error}") from error
+        raise Fault(f"http_port: {host}:{settings.http_port} cannot be had: {_why(error)}") from error
     with bound:
         yield bound
 
@@ -52,7 +55,7 @@ async def mqtt_port(settings: Settings) -> int:
         except OSError as error:
             if asyncio.get_running_loop().time() > end:
                 where = f"{settings.mqtt_host}:{settings.mqtt_port}"
-                raise Fault(f"mqtt_port: {where} cannot be had: {error.strerror or error}") from error
+                raise Fault(f"mqtt_port: {where} cannot be had: {_why(error)}") from error
             await asyncio.sleep(0.1)
         else:
             return settings.mqtt_port
@@ -64,7 +67,8 @@ async def try_urls(settings: Settings) -> None:
     A broker or a database that has answered once may be away at a later start: alarms do not wait for the database.
     """
     if settings.nats_url is not None:
-        await _nats(settings.nats_url)
+        with quiet():
+            await _nats(settings.nats_url)
     if settings.mqtt_url is not None:
         await _once(settings, "mqtt_url", settings.mqtt_url, _mqtt)
     if settings.database_url is not None:
@@ -76,7 +80,8 @@ async def _once(settings: Settings, name: str, url: str, attempt: Callable[[str]
     mark = hashlib.sha256(f"{name} {url}".encode()).hexdigest()
     known = _read(seen)
     try:
-        await attempt(url)
+        with quiet():
+            await attempt(url)
     except Fault as fault:
         if mark not in known:
             raise
@@ -90,11 +95,19 @@ def _read(path: Path) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
+async def listening(url: str, port: int) -> None:
+    """OSError where nobody listens at the place of a URL (or its usual port)."""
+    parts = urlsplit(url)
+    _, writer = await asyncio.wait_for(asyncio.open_connection(parts.hostname, parts.port or port), PATIENCE_S)
+    writer.close()
+
+
 async def _nats(url: str) -> None:
     try:
+        await listening(url, 4222)
         line = await Line.connect(url, name="first look")
-    except LineError as error:
-        raise Fault(f"nats_url: {_place(url)} does not answer: {error}") from error
+    except (LineError, OSError) as error:
+        raise Fault(f"nats_url: {_place(url)} does not answer: {_why(error)}") from error
     await line.close()
 
 
@@ -102,9 +115,8 @@ async def _mqtt(url: str) -> None:
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (8883 if parts.scheme == "mqtts" else 1883)
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 5)
-        writer.close()
-    except (OSError, TimeoutError) as error:
+        await listening(url, port)
+    except OSError as error:
         raise Fault(f"mqtt_url: {_place(url)} does not answer: {_why(error)}") from error
     if parts.scheme == "mqtt" and not await accepts(
         host, port, unquote(parts.username or ""), unquote(parts.password or "")
@@ -152,4 +164,7 @@ def _place(url: str) -> str:
 
 
 def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or "no answer in time"
+    """An operating system's error without its number and address."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    return str(error) or "no answer in time"

@@ -6,11 +6,10 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -25,8 +24,6 @@ from hazardwatch.servers.postgres import Postgres
 from hazardwatch.settings import PREFIX, Settings
 from line.clock import SteadyClock
 from line.log import Line, LineError, Unavailable
-from registry.database import DatabaseError
-from registry.migrate import MigrationError, upgrade
 
 log = structlog.get_logger()
 
@@ -102,6 +99,15 @@ async def _until_stopped(platform: Platform, guest: Guest | None, stopping: asyn
     finally:
         living.cancel()
         await platform.stop()
+        await _ended(asyncio.all_tasks() - {asyncio.current_task()})
+
+
+async def _ended(tasks: Collection[asyncio.Task[object]]) -> None:
+    """Cancels until it is heard: wait_for of Python 3.11 loses a cancellation that comes together with its answer."""
+    while tasks := [task for task in tasks if not task.done()]:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=0.1)
 
 
 async def _made(settings: Settings, listener: socket.socket, tasks: asyncio.TaskGroup) -> Platform:
@@ -193,8 +199,7 @@ async def _live(platform: Platform, guest: Guest | None, sync_ms: float) -> None
             platform.keep(child)
         clock = await SteadyClock.open(line)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(clock.steer(line), name="clock")
-            tasks.create_task(_upgrade(platform.running.database_url), name="migrations")
+            tasks.create_task(clock.follow(line), name="clock")
             tasks.create_task(_say_when_running(platform, line, clock.now_ms()), name="greeting")
             tasks.create_task(watch.report(line, clock, platform.settings.data_dir, sync_ms), name="watch")
             if platform.nats:
@@ -213,10 +218,10 @@ async def _line(platform: Platform) -> Line:
     end = asyncio.get_running_loop().time() + STORE_PATIENCE_S
     while True:
         try:
-            await _listening(platform.running.nats_url)
+            await doors.listening(platform.running.nats_url, 4222)
             line = await Line.connect(platform.running.nats_url, name="platform", timeout=1.0)
             await line.ensure(disk.limits(platform.settings.data_dir))
-        except LineError as error:
+        except (LineError, OSError) as error:
             if platform.nats and platform.nats[1].deaths >= DEATHS:
                 said = _last_words(platform.settings.data_dir / "log" / "nats.log")
                 raise Fault(f"data_dir: the broker does not start on {platform.settings.data_dir}: {said}") from error
@@ -227,40 +232,11 @@ async def _line(platform: Platform) -> Line:
             return line
 
 
-async def _listening(url: str) -> None:
-    """Unavailable where nobody listens: asked first, since a client of the line speaks of each failed attempt."""
-    parts = urlsplit(url)
-    try:
-        _, writer = await asyncio.open_connection(parts.hostname, parts.port or 4222)
-        writer.close()
-    except OSError as error:
-        raise Unavailable(f"nobody listens at {parts.hostname}:{parts.port or 4222}") from error
-
-
 def _last_words(path: Path) -> str:
     """The last line in which the broker complains."""
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []
     bad = [line for line in lines if "[FTL]" in line or "[ERR]" in line or "nats-server:" in line]
     return (bad or lines or ["it says nothing"])[-1].split("] ")[-1]
-
-
-async def _upgrade(url: str) -> None:
-    """The database's shape, as soon as it is there; alarms do not wait for this."""
-    said = ""
-    while True:
-        try:
-            done = await upgrade(url)
-        except MigrationError as error:
-            log.error("the database is not used", error=str(error))
-            return
-        except DatabaseError as error:
-            if str(error) != said:
-                log.info("the database is not there yet", error=str(error))
-            said = str(error)
-            await asyncio.sleep(0.5)
-        else:
-            log.info("the database is ready", migrations=done)
-            return
 
 
 async def _mind(line: Line, broker: Child, data_dir: Path) -> None:

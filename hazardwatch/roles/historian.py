@@ -1,0 +1,21 @@
+"""The role `historian`: INPUT to the database, and beside it the journal, ALARM to the database."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hazardwatch.faults import Fault
+from hazardwatch.roles.process import run
+from hazardwatch.running import Running
+from hazardwatch.settings import Settings
+from ingest.historian import run as keep_readings
+from line.log import Line
+
+
+def main(settings: Settings) -> None:
+    async def work(line: Line, running: Running, stop: asyncio.Event) -> None:
+        if not running.database_url:
+            raise Fault("database_url: is not set, and no platform runs here that has a database of its own")
+        await keep_readings(line, running.database_url, stop=stop)
+
+    run("historian", settings, work)
