@@ -89,18 +89,25 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     comment: str | None = None
 
 
-class Emission(msgspec.Struct, frozen=True):
-    """All events of one input: one message of ALARM."""
+class Emission(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All events of one input: one message of ALARM, or several where they would not fit into one.
+
+    `first` is the place of the first event among all of the input, `more` that others follow. `behind_ms` is how
+    long the input waited before its events went out. No events at all: a new engine has taken over.
+    """
 
     input_seq: int
     events: tuple[Event, ...]
+    first: int = 0
+    more: bool = False
+    behind_ms: int = 0
 
 
 SEQ_SHIFT = 20  # an event's number is its message's sequence in ALARM with its place in the message below it
 
 
 def event_seq(message_seq: int, index: int) -> int:
-    """The number of an event for the outside: grows strictly, and finds its message again. Below 2**53 for 2**33 messages."""
+    """The number of an event for the outside: grows strictly, finds its message again, stays below 2**53 for long."""
     return (message_seq << SEQ_SHIFT) | index
 
 

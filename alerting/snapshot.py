@@ -1,12 +1,15 @@
-"""The engine's state to two objects in turn, and the newest good one back: where engine, api and notifier start from."""
+"""The engine's state to two objects in turn, and the newest good one back: where engine, api and notifier start."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import fields
 
 import msgspec
+import numpy as np
 import structlog
 
+from alerting.engine import Latest
 from alerting.events import Event
 from line.log import Line
 
@@ -21,8 +24,8 @@ DIGEST_BYTES = 32
 class Snapshot(msgspec.Struct, frozen=True):
     """All that came of INPUT up to `input_seq`, whose events are on ALARM up to `alarm_seq`.
 
-    `engine` is what `Engine.restore` takes; `standing` has one event for every alarm not NORM; `latest` holds the
-    newest reading of each point as columns, in the order of the engine (see `Engine.latest`). `epoch` is the line's.
+    `engine` is what `Engine.restore` takes; `standing` has the last event of every alarm not NORM; `latest` is what
+    `pack_latest` makes of the newest reading of each tag. `epoch` is the line's.
     """
 
     epoch: str
@@ -33,6 +36,23 @@ class Snapshot(msgspec.Struct, frozen=True):
     engine: bytes
     standing: tuple[Event, ...] = ()
     latest: bytes = b""
+
+
+LATEST_TYPES = ("<i4", "<i8", "<f8", "u1", "?", "<i8")  # of the columns of Latest, in its order
+
+
+def pack_latest(latest: Latest) -> bytes:
+    """The newest readings as bytes."""
+    columns = [getattr(latest, field.name) for field in fields(latest)]
+    return msgspec.msgpack.encode(
+        [column.astype(kind, copy=False).tobytes() for column, kind in zip(columns, LATEST_TYPES, strict=True)]
+    )
+
+
+def unpack_latest(data: bytes) -> Latest:
+    """What `pack_latest` was given."""
+    columns = msgspec.msgpack.decode(data, type=list[bytes]) if data else [b""] * len(LATEST_TYPES)
+    return Latest(*(np.frombuffer(column, kind) for column, kind in zip(columns, LATEST_TYPES, strict=True)))
 
 
 _encode = msgspec.msgpack.Encoder().encode
