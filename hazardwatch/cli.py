@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from alerting.replay import ReplayError
 from hazardwatch import logs
-from hazardwatch.commands import database, people, site
+from hazardwatch.commands import database, export, people, replay, site
 from hazardwatch.commands.options import with_settings
 from hazardwatch.faults import Fault
 from hazardwatch.settings import Settings
@@ -29,6 +30,8 @@ app.add_typer(people.user, name="user")
 app.add_typer(people.token, name="token")
 app.add_typer(people.gateway, name="gateway")
 app.add_typer(site.site, name="site")
+app.add_typer(replay.replay, name="replay")
+app.add_typer(export.export, name="export")
 app.add_typer(database.db, name="db")
 
 
@@ -43,7 +46,7 @@ def main() -> None:
         for fault_ in faults.faults:
             typer.echo(str(fault_), err=True)
         sys.exit(1)
-    except (LineError, RegistryError, DatabaseError) as error:
+    except (LineError, RegistryError, DatabaseError, ReplayError) as error:
         _say(error)
         sys.exit(1)
 

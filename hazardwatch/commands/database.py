@@ -17,7 +17,7 @@ db = typer.Typer(help="The database's schema.", no_args_is_help=True)
 @with_settings
 def db_upgrade(settings: Settings) -> None:
     """Applies the migrations that are missing."""
-    done = run(migrate.upgrade(_url(settings)))
+    done = run(migrate.upgrade(database_url(settings)))
     typer.echo("\n".join(f"applied {name}" for name in done) or "nothing was missing")
 
 
@@ -25,7 +25,7 @@ def db_upgrade(settings: Settings) -> None:
 @with_settings
 def db_status(settings: Settings) -> None:
     """Which migrations are applied and which are not."""
-    found = run(migrate.status(_url(settings)))
+    found = run(migrate.status(database_url(settings)))
     typer.echo("TimescaleDB" if found.timescale else "PostgreSQL without TimescaleDB")
     for name in found.applied:
         typer.echo(f"applied {name}")
@@ -33,7 +33,7 @@ def db_status(settings: Settings) -> None:
         typer.echo(f"pending {name}")
 
 
-def _url(settings: Settings) -> str:
+def database_url(settings: Settings) -> str:
     url = settings.database_url or find(settings).database_url
     if not url:
         raise Fault("database_url: is not set, and no platform runs here that has a database of its own")

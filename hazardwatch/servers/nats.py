@@ -179,22 +179,23 @@ class NatsServer:
             return {}
 
     async def start(self) -> Process:
-        binary = os.open(program(), os.O_RDONLY)
-        command = [str(program()), "-c", f"{self._room.path}/{CONFIG}"]
+        binary = program()
+        command = [str(binary), "-c", f"{self._room.path}/{CONFIG}"]
+        if self._room.account is None:
+            return await start(command, room=self._room, log=self._log, dies_by=signal.SIGKILL)
+        # by the descriptor of its folder, for the program too may lie where only root may enter
+        folder = os.open(binary.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            if self._room.account is None:
-                return await start(command, room=self._room, log=self._log, dies_by=signal.SIGKILL)
-            # by descriptor, for the program too may lie where only root may enter
             return await start(
                 command,
                 room=self._room,
                 log=self._log,
                 dies_by=signal.SIGKILL,
-                executable=f"/proc/self/fd/{binary}",
-                fds=[binary],
+                executable=f"/proc/self/fd/{folder}/{binary.name}",
+                fds=[folder],
             )
         finally:
-            os.close(binary)
+            os.close(folder)
 
     def reload(self, process: Process) -> None:
         """Takes the written users into force; clients whose user stays the same stay connected."""
