@@ -86,6 +86,11 @@ class Emitter:
         self._waiting.append(reached)
         return await reached
 
+    def check(self, last_seq: int) -> None:
+        """Raises Fenced where ALARM goes on beyond what this engine has said."""
+        if not self._waiting and last_seq > self.alarm_seq:
+            raise Fenced(f"ALARM moved on to {last_seq} without this engine, which said {self.alarm_seq}")
+
     async def run(self) -> None:
         while True:
             async with self._changed:

@@ -200,9 +200,11 @@ class Role:
         return msgspec.json.encode({"input_seq": self._evaluation.input_seq, "registry": self._evaluation.registry})
 
     async def _look(self) -> None:
+        """How far behind it is, and whether it still is the engine: else it learns that only with its next word."""
         while True:
             try:
                 behind = await self._line.last_input() > self._evaluation.input_seq
+                self._emitter.check(await self._line.last_alarm_seq())
             except Unavailable:
                 behind = False  # how far nobody knows
             at_ms = self._evaluation.at_ms

@@ -89,11 +89,24 @@ class AlarmMessage(NamedTuple):
     payload: bytes
 
 
+class _Client(Client):
+    """A client whose questions can be cancelled: wait_for of Python 3.11, which it uses, loses a cancellation that
+    comes together with the answer, and whoever is waiting for the task to end waits for ever."""
+
+    async def request(self, *args: Any, **kwargs: Any) -> Msg:
+        asking = asyncio.ensure_future(super().request(*args, **kwargs))
+        try:
+            await asyncio.wait({asking})
+            return asking.result()
+        finally:
+            asking.cancel()
+
+
 class Line:
     """A connection that comes back by itself; open with `connect`, end with `close`."""
 
     def __init__(self) -> None:
-        self._nc = Client()
+        self._nc = _Client()
         self._js: JetStreamContext = self._nc.jetstream(timeout=5.0)
         self._lost = asyncio.Event()  # replaced at each reconnection
         self._readers: set[tail.Tail] = set()

@@ -114,7 +114,8 @@ class Tail:
         if not self._arrived:
             self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), SILENCE_S)
+                async with asyncio.timeout(SILENCE_S):  # wait_for of Python 3.11 may lose a cancellation
+                    await self._wake.wait()
             except TimeoutError:
                 raise _LostPlaceError("no sign of the server") from None
         if self._interrupted:

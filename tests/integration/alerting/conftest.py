@@ -20,7 +20,7 @@ from registry.store import current, import_files
 
 FILES = {
     "regions.csv": "code,name,parent\n330000,Province,\n330200,City,330000\n330211,County,330200\n440000,Elsewhere,\n",
-    "enterprises.csv": "code,name,region,exercise\nE1,First works,330211,\nE2,Second works,440000,\nX1,Drill,330200,true\n",
+    "enterprises.csv": "code,name,region,exercise\nE1,First,330211,\nE2,Second,440000,\nX1,Drill,330200,true\n",
     "sources.csv": "enterprise,code,name\nE1,TF1,Tank farm\nE2,TF2,Other tank farm\nX1,TX,Drill tank\n",
     "gateways.csv": "enterprise,code\nE1,GW1\nE2,GW2\nX1,GWX\n",
     "tags.csv": (
@@ -84,7 +84,7 @@ async def plant(line: Line, clock: SteadyClock) -> Plant:
 @asynccontextmanager
 async def running(role: Callable[[asyncio.Event], Awaitable[None]]) -> AsyncIterator[asyncio.Task[None]]:
     """A role as a task; cancelled at the end, as a kill would end it, unless it has ended by itself."""
-    task: asyncio.Task[None] = asyncio.ensure_future(role(asyncio.Event()))  # type: ignore[assignment]  # a coroutine gives a Task
+    task: asyncio.Task[None] = asyncio.ensure_future(role(asyncio.Event()))
     try:
         yield task
     finally:
@@ -96,7 +96,9 @@ def engine(line: Line) -> Callable[[asyncio.Event], Awaitable[None]]:
     return lambda stop: service.run(line, stop=stop)
 
 
-async def heard(line: Line, wanted: Callable[[Event], bool], *, after: int = 0, seconds: float = 10) -> tuple[int, Event]:
+async def heard(
+    line: Line, wanted: Callable[[Event], bool], *, after: int = 0, seconds: float = 10
+) -> tuple[int, Event]:
     """The first event on ALARM that is wanted, with its number."""
     async with asyncio.timeout(seconds), aclosing(line.alarms(after)) as lists:
         async for messages in lists:
