@@ -13,6 +13,7 @@ from alerting.replay import ReplayError
 from hazardwatch import logs
 from hazardwatch.commands import database, export, people, replay, site
 from hazardwatch.commands.options import with_settings
+from hazardwatch.demo import play
 from hazardwatch.faults import Fault
 from hazardwatch.settings import Settings
 from hazardwatch.supervisor import up
@@ -61,6 +62,15 @@ def up_command(settings: Settings) -> None:
     """The platform: embedded servers where no URL is set, and all roles; until Ctrl-C."""
     logs.set_up(role="up", level=settings.log_level, form=settings.log_format)
     asyncio.run(up(settings))
+
+
+def _demo(settings: Settings) -> None:
+    """The platform with the demo site, people to log in as, and simulated gateways; until Ctrl-C."""
+    logs.set_up(role="demo", level=settings.log_level, form=settings.log_format)
+    asyncio.run(up(settings, play))
+
+
+app.command("demo")(with_settings(_demo, "demo"))
 
 
 def _role(name: str, does: str) -> None:

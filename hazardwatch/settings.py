@@ -32,7 +32,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    data_dir: Path = Field(default_factory=default_data_dir)
+    data_dir: Path
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     mqtt_host: str = "127.0.0.1"
@@ -53,10 +53,14 @@ class Settings(BaseSettings):
         return self.tls_cert is not None
 
 
-def load(flags: Mapping[str, Any], config: Path | None = None) -> Settings:
-    """Flags (None: not given) before the environment before the file; Fault where they cannot be meant."""
+def load(flags: Mapping[str, Any], config: Path | None = None, *, data_dir: Path | None = None) -> Settings:
+    """Flags (None: not given) before the environment before the file; Fault where they cannot be meant.
+
+    `data_dir` is the folder where nothing names one.
+    """
     given = {name: value for name, value in flags.items() if value is not None}
-    content = _content(given, config)
+    elsewhere = data_dir or default_data_dir()
+    content = {"data_dir": elsewhere, **_content(given, config, elsewhere)}
 
     class Sourced(Settings):
         @classmethod
@@ -86,9 +90,9 @@ def _named(name: str) -> bool:
     return f"{PREFIX}{name}".upper() in {key.upper() for key in os.environ}
 
 
-def _content(given: Mapping[str, Any], config: Path | None) -> dict[str, Any]:
+def _content(given: Mapping[str, Any], config: Path | None, elsewhere: Path) -> dict[str, Any]:
     if config is None:
-        data_dir = given.get("data_dir") or os.environ.get(f"{PREFIX}DATA_DIR") or default_data_dir()
+        data_dir = given.get("data_dir") or os.environ.get(f"{PREFIX}DATA_DIR") or elsewhere
         config = Path(data_dir).expanduser() / FILE
         try:
             if not config.exists():

@@ -48,6 +48,7 @@ class Platform:
     roles: dict[str, Child]
     tasks: asyncio.TaskGroup
     guests: list[Child] = field(default_factory=list)
+    is_running: asyncio.Event = field(default_factory=asyncio.Event)  # every role has said that it works
 
     def keep(self, child: Child) -> None:
         self.tasks.create_task(child.keep(), name=child.name)
@@ -266,6 +267,7 @@ async def _say_when_running(platform: Platform, line: Line, since_ms: int) -> No
                 missing.discard(role)
             if not missing:
                 break
+    platform.is_running.set()
     log.info("running", screen=platform.running.http_address, mqtt=platform.running.mqtt_address or "your broker")
 
 

@@ -15,7 +15,7 @@ import typer
 from hazardwatch import logs
 from hazardwatch.faults import Fault
 from hazardwatch.running import Running, find
-from hazardwatch.settings import Settings, load
+from hazardwatch.settings import Settings, default_data_dir, load
 from line.clock import SteadyClock
 from line.log import Line, LineError
 
@@ -42,14 +42,17 @@ TYPES: dict[str, Any] = {"http_port": int, "mqtt_port": int, "data_dir": Path, "
 TYPES |= {"tls_cert": Path, "tls_key": Path}
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command whose first parameter is `settings` a flag for each of them."""
+def with_settings(command: Callable[..., None], subfolder: str = "") -> Callable[..., None]:
+    """Gives a command whose first parameter is `settings` a flag for each of them.
+
+    Where nothing names a data folder, it is `subfolder` of the usual one.
+    """
 
     @functools.wraps(command)
     def wrapped(**given: Any) -> None:
         config = given.pop("config")
         flags = {name: given.pop(name) for name in HELP}
-        settings = load(flags, config)
+        settings = load(flags, config, data_dir=default_data_dir() / subfolder)
         logs.set_up(role="command", level=settings.log_level, form=settings.log_format)
         command(settings, **given)
 

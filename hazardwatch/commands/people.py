@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
 from hazardwatch.commands.options import Talk, run, talking, with_settings
 from hazardwatch.faults import Fault
-from hazardwatch.servers.nats import accepts
+from hazardwatch.servers.nats import lets_in
 from hazardwatch.settings import Settings
 from registry import accounts, credentials
 from registry.people import Role, scope_fault
@@ -99,13 +96,9 @@ async def _until_admitted(settings: Settings, talk: Talk, name: str, secret: str
     if "mqtt" not in talk.running.embedded:
         typer.echo("the broker is your own: give it this user, and only the topics of the gateway", err=True)
         return
-    address = urlsplit(f"//{talk.running.mqtt_address}")
-    end = time.monotonic() + ADMITTED_WITHIN_S
-    while not await accepts(address.hostname or "", address.port or 0, name, secret, tls=settings.tls):
-        if time.monotonic() > end:
-            typer.echo("the broker does not let it in yet: does ingest run?", err=True)
-            return
-        await asyncio.sleep(0.05)
+    address = talk.running.mqtt_address
+    if not await lets_in(address, name, secret, within_s=ADMITTED_WITHIN_S, tls=settings.tls):
+        typer.echo("the broker does not let it in yet: does ingest run?", err=True)
 
 
 async def _check_scope(talk: Talk, region: str, enterprise: str) -> None:

@@ -9,10 +9,12 @@ import shutil
 import signal
 import ssl
 import struct
-from asyncio import IncompleteReadError, open_connection, wait_for
+import time
+from asyncio import IncompleteReadError, open_connection, sleep, wait_for
 from asyncio.subprocess import Process
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import bcrypt
 
@@ -26,6 +28,7 @@ MAX_PAYLOAD = 16 << 20  # so that 10 MB over MQTT arrives and is kept as a rejec
 ACK_WAIT = "2s"  # how soon what ingest did not confirm is given to it again
 MAX_ACK_PENDING = 16_000  # of one subscription; the server refuses a session whose subscriptions sum up to over 65,535
 ROUNDS = 4  # of bcrypt: our secrets are random, so slow hashing would only slow a thousand gateways that reconnect
+ASK_AGAIN_S = 0.05
 PLATFORM, INGEST = "platform", "ingest"
 
 
@@ -228,6 +231,18 @@ async def accepts(
         return False
     finally:
         writer.close()
+
+
+async def lets_in(address: str, username: str, password: str, *, within_s: float, tls: bool) -> bool:
+    """Whether a listener lets a credential in now or soon: it is told by a signal, which has no answer."""
+    parts = urlsplit(f"//{address}")
+    end = time.monotonic() + within_s
+    while True:
+        if await accepts(parts.hostname or "", parts.port or 0, username, password, tls=tls):
+            return True
+        if time.monotonic() > end:
+            return False
+        await sleep(ASK_AGAIN_S)
 
 
 def _unverified() -> ssl.SSLContext:
