@@ -69,29 +69,26 @@ class Ingest:
         await self._first_registry()
         async with asyncio.TaskGroup() as tasks:
             session = tasks.create_task(self._subscriber.run(), name="session")
+            work = tasks.create_task(self._work(stop), name="work")
             others = [
                 tasks.create_task(self._clock.follow(self._line), name="clock"),
                 tasks.create_task(self._follow_registry(), name="registry"),
                 tasks.create_task(self._watch_usage(), name="usage"),
                 tasks.create_task(tell(self._line, self._status), name="status"),
-                tasks.create_task(self._end_taking(stop), name="end"),
             ]
-            await self._work(stop)
+            await stop.wait()
+            self._subscriber.stop_taking()
+            await asyncio.wait({work}, timeout=FINISH_S)
+            work.cancel()
             self._subscriber.stop()
             await session
             for other in others:
                 other.cancel()
-        log.info("ingest ended", waiting=self._subscriber.waiting)
+        log.info("ingest ended", left=self._subscriber.waiting)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+        while self._subscriber.waiting or not stop.is_set():
             await self._one_round()
-        try:
-            async with asyncio.timeout(FINISH_S):
-                while self._subscriber.waiting:
-                    await self._one_round()
-        except TimeoutError:
-            log.warning("ended with messages in hand", waiting=self._subscriber.waiting)
 
     async def _one_round(self) -> None:
         taken = await self._subscriber.take(MOST_MESSAGES, MOST_BYTES, ANNOUNCE_MS / 1000)
@@ -196,10 +193,6 @@ class Ingest:
             except LineError as error:
                 log.info("usage not known", error=str(error))
             await asyncio.sleep(USAGE_S)
-
-    async def _end_taking(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._subscriber.stop_taking()
 
     def _say(self, trouble: str | None, error: Exception | None = None) -> None:
         if trouble != self._trouble:
