@@ -57,7 +57,7 @@ def _ack(order: Order) -> None:
     a.unacked = False
     _unconfirm(a)
     order.say(Ev.ACK)
-    inner = a.inner
+    inner = order.p.inner(a)
     if inner is not None and inner.unacked:
         inner.unacked = False
         _unconfirm(inner)

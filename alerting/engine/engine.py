@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alerting.engine import plans
-from alerting.engine.arrivals import UNSEEN, Delays, Gateways
+from alerting.engine.arrivals import UNSEEN, Gateways
 from alerting.engine.commands import act
 from alerting.engine.dedupe import Hashes
 from alerting.engine.detectors import FlatState
@@ -61,6 +62,7 @@ class _Rest(msgspec.Struct):
     retired: list[int]
     rules: dict[int, RuleSettings]
     detectors: dict[int, FlatState]
+    delays: dict[int, list[tuple[int, int]]]
 
 
 class Engine:
@@ -186,6 +188,7 @@ class Engine:
             counters=self.counters, tags=state.tags, places=state.places, profiles=state.profiles,
             standing=state.standing, waiting=state.waiting, confirms=state.confirms, readings=state.readings,
             retired=state.retired, rules=self._watch.rules, detectors=self._watch.keep(),
+            delays={row: list(recent) for row, recent in self._gateways.delays.items()},
         )  # fmt: skip
         columns = {name: getattr(state, name)[: state.count] for name, _, _ in COLUMNS}
         columns["alarms"] = state.alarms[: state.count]
@@ -222,6 +225,7 @@ class Engine:
         state.reset()
         for name in Gateways.COLUMNS:
             setattr(self._gateways, name, columns[f"gateway_{name}"])
+        self._gateways.delays = {row: deque(recent) for row, recent in rest.delays.items()}
         self._gateways.index()
         self._hashes = Hashes(columns["hashes"].astype(np.uint64))
         self.counters, self._clock = rest.counters, rest.clock
@@ -233,8 +237,8 @@ class Engine:
     def _batch(self, batch: Batch) -> list[Event]:
         samples = self._taken(batch)
         rows = self._gateways.rows_of(batch.gateways)
-        delays = Delays(self._gateways, rows, batch.at_ms, self._delay(batch, samples, rows))
-        work = Work(self._state, self._gateways, self._watch, delays, self._voice(self._clock))
+        usual = self._usual(batch, samples, rows)
+        work = Work(self._state, self._gateways, self._watch, usual, self._voice(self._clock))
         return work.run(samples, rows)
 
     def _taken(self, batch: Batch) -> Samples:
@@ -271,12 +275,14 @@ class Engine:
             at=at[pick],
         )
 
-    def _delay(self, batch: Batch, samples: Samples, rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-        """Arrival less newest event time of each message."""
+    def _usual(self, batch: Batch, samples: Samples, rows: npt.NDArray[np.int32]) -> list[int]:
+        """The usual delay of each message's gateway; a source clock has none."""
         delay = np.full(len(rows), UNSEEN, np.int64)
-        if len(rows) and (rows >= 0).any():
-            np.minimum.at(delay, samples.message, samples.at - samples.t)
-        return delay
+        if (rows < 0).all():
+            return [NEVER] * len(rows)
+        np.minimum.at(delay, samples.message, samples.at - samples.t)
+        on_source = self._gateways.source[np.where(rows < 0, 0, rows)]
+        return self._gateways.measured(np.where(on_source, -1, rows), batch.at_ms, delay)
 
     # Commands.
 

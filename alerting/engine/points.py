@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import msgspec
 
@@ -68,7 +67,6 @@ class Alarm:
         "clear",
         "due",
         "high",
-        "inner",
         "latched",
         "late",
         "level",
@@ -94,7 +92,6 @@ class Alarm:
         self.name = name
         self.high = level <= H
         self.outer: Alarm | None = None
-        self.inner: Alarm | None = None
         self.standing: Standing | None = None
         self.c = self.active = self.unacked = self.latched = False
         self.shelved = self.suppressed = self.oos = self.oneshot = self.late = False
@@ -204,13 +201,15 @@ class Point:
         return next((alarm for alarm in self.alarms if alarm.name == name), None)
 
     def link(self) -> None:
-        """Ties H to HH and L to LL (R7); alarms stay in the order of one instant."""
-        self.alarms.sort(key=lambda alarm: alarm.level)
+        """Ties H to HH and L to LL (R7), from the inside out: no circle for the garbage collector to find."""
+        before = None
         for alarm in self.alarms:
-            alarm.outer = alarm.inner = None
-        for before, alarm in pairwise(self.alarms):
-            if before.level == OUTER.get(alarm.level):
-                alarm.outer, before.inner = before, alarm
+            alarm.outer = before if before is not None and before.level == OUTER.get(alarm.level) else None
+            before = alarm
+
+    def inner(self, outer: Alarm) -> Alarm | None:
+        """The level that this one's raise implies (R7)."""
+        return next((alarm for alarm in self.alarms if alarm.outer is outer), None)
 
 
 def level_name(place: Place, level: int) -> str:

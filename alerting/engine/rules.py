@@ -23,8 +23,7 @@ STALE, RETURN, RAISE, REALARM, EXPIRY = range(5)
 def arrive(p: Point, t: int, v: float, quality: int, late: bool, voice: Voice) -> None:
     """A sample has come in; the voice's clock is its arrival. `late` as R15 has it."""
     at = voice.clock
-    while p.confirm_at < at:  # fell due before this sample came
-        confirm(p, p.confirm_at, voice)
+    _confirm_before(p, at, voice)
     if not isfinite(v):
         quality = BAD
     limit = p.place.max_future_ms
@@ -65,6 +64,7 @@ def sample(p: Point, t: int, v: float, quality: int, late: bool, voice: Voice, *
             _too_late(p, t, v, quality, late, voice)
             return
     fire(p, t, voice)
+    _confirm_before(p, voice.clock, voice)
     if anchor is not None:
         p.skew = anchor
     _apply(p, t, v, quality, late, voice)
@@ -74,12 +74,20 @@ def sample(p: Point, t: int, v: float, quality: int, late: bool, voice: Voice, *
 
 
 def tick(p: Point, clock: int, voice: Voice) -> None:
-    """The engine's clock has come so far: what is due by the point's own now fires (R3, R15)."""
-    while (due := p.confirm_at) < clock:
-        _run(p, due + 1, voice)
-        if p.confirm_at == due:
-            confirm(p, due, voice)
-    _run(p, clock, voice)
+    """The engine's clock has come so far: what is due by the point's own now fires, as if ticks had come all along."""
+    while min(confirm_at := p.confirm_at, wake := _wake(p)) < clock or wake == clock:
+        if confirm_at < wake:
+            confirm(p, confirm_at, voice)
+        else:
+            advance(p, wake - p.skew, voice)
+
+
+def _wake(p: Point) -> int:
+    """The engine's clock at which its earliest timer of event time fires, or its buffer gives out a sample."""
+    wake = next_timer(p)[0] + p.lag + 1
+    if p.waiting is not None and p.waiting.samples:
+        wake = min(wake, min(entry[0] for entry in p.waiting.samples) + p.place.reorder_ms)
+    return wake + p.skew
 
 
 def advance(p: Point, now: int, voice: Voice) -> None:
@@ -92,10 +100,6 @@ def flush(p: Point, voice: Voice) -> None:
     """A gateway with a source clock has said nothing for 10 s: pending raises, returns and losses come true (R15)."""
     release(p, NEVER, voice)
     fire(p, NEVER, voice, delays_only=True)
-
-
-def _run(p: Point, clock: int, voice: Voice) -> None:
-    advance(p, clock - p.skew, voice)
 
 
 def fire(p: Point, before: int, voice: Voice, *, stale_before: int | None = None, delays_only: bool = False) -> None:
@@ -164,7 +168,8 @@ def _too_late(p: Point, t: int, v: float, quality: int, late: bool, voice: Voice
     for a in inactive:  # on the platform: one event an excursion, never one a sample
         if not p.late_seen & 1 << a.level:
             voice.late_violation(p, a, t, v, late=late)
-        p.late_seen |= 1 << a.level | (1 << a.inner.level if a.inner is not None else 0)
+        inner = p.inner(a)
+        p.late_seen |= 1 << a.level | (1 << inner.level if inner is not None else 0)
     for a in p.alarms:
         if v < a.clear if a.high else v > a.clear:
             p.late_seen &= ~(1 << a.level)
@@ -271,8 +276,9 @@ def raise_alarm(p: Point, a: Alarm, t: int, voice: Voice) -> None:
     else:  # raised by its outer level alone
         a.since, a.due = t, t + a.settings.off_delay_ms
     voice.alarm(p, a, Ev.ACTIVE, t, since=since, ann=ann, late=a.late)
-    if a.inner is not None and not a.inner.active:
-        raise_alarm(p, a.inner, max(t, a.inner.change_t), voice)
+    inner = p.inner(a)
+    if inner is not None and not inner.active:
+        raise_alarm(p, inner, max(t, inner.change_t), voice)
 
 
 def _renewed(p: Point, a: Alarm, since: int) -> Standing:
@@ -303,6 +309,11 @@ def _realarm(p: Point, a: Alarm, t: int, voice: Voice, *, late: bool) -> None:
     a.standing.confirm_at = NEVER
     _annunciated(a, a.standing, t)
     voice.alarm(p, a, Ev.REALARM, t, ann=True, late=late)
+
+
+def _confirm_before(p: Point, clock: int, voice: Voice) -> None:
+    while (due := p.confirm_at) < clock:
+        confirm(p, due, voice)
 
 
 def confirm(p: Point, clock: int, voice: Voice) -> None:

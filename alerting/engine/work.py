@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from alerting.engine.arrivals import Delays, Gateways
+from alerting.engine.arrivals import LATE_MS, Gateways
 from alerting.engine.points import NEVER, Point
 from alerting.engine.rules import advance, arrive, flush
 from alerting.engine.state import State, chunks
@@ -17,15 +17,17 @@ from alerting.engine.voice import Tap, Voice
 from alerting.engine.watch import Watch
 from alerting.events import Event
 
+PIECE = 1_024  # readings walked with their points as objects at once
+
 
 class Work:
     """One batch. Whatever the order of work, events come out in the order of the readings behind them."""
 
-    def __init__(self, state: State, gateways: Gateways, watch: Watch, delays: Delays, voice: Voice) -> None:
+    def __init__(self, state: State, gateways: Gateways, watch: Watch, usual: list[int], voice: Voice) -> None:
         self._state = state
         self._gateways = gateways
         self._watch = watch
-        self._delays = delays
+        self._usual = usual  # delay of each message's gateway
         self._voice = voice
         self._orders: list[int] = []  # of each event: the place of its reading in the batch
         self._taps: list[tuple[int, Tap]] = []
@@ -37,7 +39,6 @@ class Work:
                 self._wall(run)
             else:
                 self._source(run, row)
-        self._delays.close()
         events, orders = self._voice.events, self._orders
         return [events[place] for place in sorted(range(len(events)), key=orders.__getitem__)]
 
@@ -51,13 +52,18 @@ class Work:
         self._detect()
 
     def _walk(self, samples: Samples, row: int) -> None:
-        """One reading after the other, through the rules; the points may repeat."""
+        """One reading after the other, through the rules; the points may repeat. In pieces, to bound the objects."""
+        for start in range(0, len(samples), PIECE):
+            self._walk_piece(samples.take(slice(start, start + PIECE)), row)
+
+    def _walk_piece(self, samples: Samples, row: int) -> None:
         voice = self._voice
+        usual = self._usual
         points = self._load(samples, row)
         columns = (samples.order, samples.message, samples.slots, samples.t, samples.value, samples.quality, samples.at)
         for order, message, slot, t, v, quality, at in zip(*(column.tolist() for column in columns), strict=True):
             voice.clock = at
-            arrive(points[slot], t, v, quality, self._delays.late(message, at - t), voice)
+            arrive(points[slot], t, v, quality, at - t > usual[message] + LATE_MS, voice)
             self._told(order)
         self._state.store(points.values())
 
