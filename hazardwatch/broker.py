@@ -1,22 +1,30 @@
-"""The bucket of gateways' credentials to the users of the embedded broker, once ingest listens."""
+"""The embedded broker's life with the platform: its users out of the bucket of credentials, its store after a fault."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import aclosing
+from pathlib import Path
 
 import msgspec
 import structlog
 
+from hazardwatch import disk
 from hazardwatch.children import Child
 from hazardwatch.servers.nats import NatsServer
-from line.log import Line, LineError
+from line.log import Line, LineError, Unavailable
 from registry.credentials import BUCKET, hashes
 
 log = structlog.get_logger()
 
 ROLES, INGEST = "roles", "ingest"
 PAUSE_S = 1.0  # before the line is asked again
+NATS_LOG = "log/nats.log"
+# A stream whose write has failed keeps failing when there is room again, until the server is started anew.
+CLOSES_STREAMS = re.compile(rb"no space left on device|disk quota exceeded|input/output error")
+SILENT_S = 5  # a server that runs and answers nothing about its streams for so long has given up its store
+ROOM_BYTES = 16 << 20  # less is free: starting it again would not help
 
 
 class _IngestStatus(msgspec.Struct, frozen=True):
@@ -62,3 +70,40 @@ async def _open(line: Line, server: NatsServer, changed: asyncio.Event) -> None:
                 changed.set()
                 log.info("ingest has its session: gateways are let in")
                 return
+
+
+async def mind(line: Line, broker: Child, data_dir: Path) -> None:
+    """Starts the server anew after a full disk, as soon as there is room; runs until cancelled."""
+    words = _Words(data_dir / NATS_LOG)
+    silent_s, closed = 0, False
+    while True:
+        await asyncio.sleep(1)
+        closed = closed or CLOSES_STREAMS.search(words.new()) is not None
+        try:
+            await line.usage()
+            silent_s = 0
+        except Unavailable:
+            silent_s += line.connected  # a server that is away is its child's business
+        if (closed or silent_s >= SILENT_S) and disk.free_bytes(data_dir) >= ROOM_BYTES:
+            await broker.restart("its store takes nothing any more" if silent_s else "a write of its store has failed")
+            silent_s, closed = 0, False
+            words.new()
+
+
+class _Words:
+    """What a server has said in its log since we looked last."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = path.stat().st_size if path.exists() else 0
+
+    def new(self) -> bytes:
+        if not self._path.exists():
+            return b""
+        with self._path.open("rb") as file:
+            if self._path.stat().st_size < self._offset:  # it was put aside
+                self._offset = 0
+            file.seek(self._offset)
+            said = file.read()
+            self._offset = file.tell()
+        return said

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from hazardwatch import disk, doors, watch
-from hazardwatch.broker import admit
+from hazardwatch.broker import NATS_LOG, admit, mind
 from hazardwatch.children import Child, python
 from hazardwatch.faults import Fault
 from hazardwatch.running import Running, announce, held, server_secrets, withdraw
@@ -23,7 +23,7 @@ from hazardwatch.servers.nats import INGEST, NatsServer
 from hazardwatch.servers.postgres import Postgres
 from hazardwatch.settings import PREFIX, Settings
 from line.clock import SteadyClock
-from line.log import Line, LineError, Unavailable
+from line.log import Line, LineError
 
 log = structlog.get_logger()
 
@@ -33,8 +33,6 @@ STORE_PATIENCE_S = 600.0  # a store of many gigabytes is read through before the
 DEATHS = 3  # of a server before its first answer: then the fault is in the settings or the folder
 IN_THE_FILE = ("nats_url", "mqtt_url", "database_url")  # they hold passwords: roles read them from platform.json
 FOR_ROLES = tuple(name for name in Settings.model_fields if name not in (*IN_THE_FILE, "pg_bin"))
-SILENT_S = 5  # a broker that runs but keeps nothing for so long has closed its store, as it does on a full disk
-ROOM_BYTES = 16 << 20  # less is free: starting it again would only close its store again
 
 
 @dataclass
@@ -114,7 +112,7 @@ async def _ended(tasks: Collection[asyncio.Task[object]]) -> None:
 async def _made(settings: Settings, listener: socket.socket, tasks: asyncio.TaskGroup) -> Platform:
     """The children and how to reach them; nothing is started yet."""
     secrets = server_secrets(settings.data_dir)
-    data_dir, logs = settings.data_dir, settings.data_dir / "log"
+    data_dir = settings.data_dir
     nats: NatsServer | None = None
     postgres: Postgres | None = None
     mqtt_address = ""
@@ -123,7 +121,7 @@ async def _made(settings: Settings, listener: socket.socket, tasks: asyncio.Task
     if settings.nats_url is None or settings.mqtt_url is None:
         nats = NatsServer(
             data_dir / "nats",
-            log=logs / "nats.log",
+            log=data_dir / NATS_LOG,
             port=doors.free_port(),
             password=secrets.platform,
             ingest_password=secrets.ingest,
@@ -136,7 +134,7 @@ async def _made(settings: Settings, listener: socket.socket, tasks: asyncio.Task
         postgres = Postgres(
             data_dir / "postgres",
             pg_bin=settings.pg_bin,
-            log=logs / "postgres.log",
+            log=data_dir / "log" / "postgres.log",
             port=doors.free_port(),
             password=secrets.database,
         )
@@ -205,7 +203,7 @@ async def _live(platform: Platform, guest: Guest | None, sync_ms: float) -> None
             tasks.create_task(watch.report(line, clock, platform.settings.data_dir, sync_ms), name="watch")
             if platform.nats:
                 server, child = platform.nats
-                tasks.create_task(_mind(line, child, platform.settings.data_dir), name="store")
+                tasks.create_task(mind(line, child, platform.settings.data_dir), name="store")
                 if "mqtt" in platform.running.embedded:
                     tasks.create_task(admit(line, server, child), name="credentials")
             if guest is not None:
@@ -224,7 +222,7 @@ async def _line(platform: Platform) -> Line:
             await line.ensure(disk.limits(platform.settings.data_dir))
         except (LineError, OSError) as error:
             if platform.nats and platform.nats[1].deaths >= DEATHS:
-                said = _last_words(platform.settings.data_dir / "log" / "nats.log")
+                said = _last_words(platform.settings.data_dir / NATS_LOG)
                 raise Fault(f"data_dir: the broker does not start on {platform.settings.data_dir}: {said}") from error
             if asyncio.get_running_loop().time() > end:
                 raise Fault(f"nats_url: the line cannot be used: {error}") from error
@@ -238,21 +236,6 @@ def _last_words(path: Path) -> str:
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []
     bad = [line for line in lines if "[FTL]" in line or "[ERR]" in line or "nats-server:" in line]
     return (bad or lines or ["it says nothing"])[-1].split("] ")[-1]
-
-
-async def _mind(line: Line, broker: Child, data_dir: Path) -> None:
-    """A broker whose store is closed (a full disk does that, for good) is started again once there is room."""
-    silent = 0
-    while True:
-        await asyncio.sleep(1)
-        try:
-            await line.usage()
-            silent = 0
-        except Unavailable:
-            silent += line.connected  # a broker that is away is its child's business
-        if silent >= SILENT_S and disk.free_bytes(data_dir) >= ROOM_BYTES:
-            silent = 0
-            await broker.restart("it keeps nothing any more")
 
 
 class _Status(msgspec.Struct, frozen=True):
