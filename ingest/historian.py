@@ -61,7 +61,6 @@ class Gathered:
     """What one transaction writes: some messages of INPUT, and the sequence of the last."""
 
     last: int
-    at_ms: int
     batches: tuple[Batch, ...]
     versions: tuple[int, ...]
 
@@ -90,7 +89,7 @@ class Historian:
         self._counts = Counts()
         self._epoch = ""
         self._position = 0
-        self._stored_at_ms: int | None = None
+        self._prepared = False  # whether the position is known
         self._storage: str | None = None
         self._trouble: str | None = "database"
 
@@ -126,6 +125,7 @@ class Historian:
         while True:
             try:
                 await self._find_position()
+                self._prepared = True
                 self._say(None)
                 return
             except Away:
@@ -163,7 +163,7 @@ class Historian:
                 self._say(None)
                 self._counts.transactions += 1
                 self._counts.commit_s += asyncio.get_running_loop().time() - begun
-                self._position, self._stored_at_ms = gathered.last, gathered.at_ms
+                self._position = gathered.last
                 return
             except Away:
                 self._trouble = "database"
@@ -244,9 +244,9 @@ class Historian:
 
     async def _tell_position(self) -> None:
         """What may be forgotten is read from here."""
-        told = 0
+        told: int | None = None  # on a new database less than what the line was told last
         while True:
-            if self._position > told:
+            if self._prepared and self._position != told:
                 position = self._position
                 try:
                     await self._line.put(POSITIONS, ROLE, str(position).encode())
@@ -294,7 +294,7 @@ def gather(messages: Sequence[InputMessage]) -> Iterator[Gathered]:
             case RegistryChange() as change:
                 versions.append(change.version)
         if rows >= MOST_ROWS or place == len(messages) - 1:
-            yield Gathered(message.seq, message.at_ms, tuple(batches), tuple(versions))
+            yield Gathered(message.seq, tuple(batches), tuple(versions))
             batches, versions, rows = [], [], 0
 
 

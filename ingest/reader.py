@@ -92,7 +92,8 @@ class Reader:
             lost_here += [(refusal, ts_ms) for refusal in lost]
             if ident is not None:
                 confirmations.append(_confirmation(topic, ident, stored, sum(refusal.readings for refusal in lost)))
-        parts = self._parts(arrival, port, admitted, tuple(rejects(arrival, topic, lost_here)), statuses)
+        kept = tuple(rejects(arrival, topic, lost_here)) if lost_here else ()
+        parts = self._parts(arrival, port, admitted, kept, statuses)
         return Outcome(
             parts, confirmations, sum(len(here.points) for here in admitted), tuple(refusal for refusal, _ in lost_here)
         )
@@ -138,6 +139,8 @@ class Reader:
 
 
 def _columns(admitted: list[Admitted], at_ms: int, shift: int) -> Columns:
+    if len(admitted) == 1:
+        return _one_object(admitted[0], at_ms, shift)
     counts = [len(here.points) for here in admitted]
     if not sum(counts):
         return no_readings()
@@ -152,6 +155,19 @@ def _columns(admitted: list[Admitted], at_ms: int, shift: int) -> Columns:
         clocks=np.where(timeless, CLOCK_ARRIVAL, moved).astype(np.uint8),
         source_t_ms=own,
     )
+
+
+def _one_object(here: Admitted, at_ms: int, shift: int) -> Columns:
+    """The usual message, without what only a backfill needs."""
+    count = len(here.points)
+    own = np.full(count, at_ms if here.ts_ms is None else here.ts_ms, np.int64)
+    if here.ts_ms is None:
+        clock, t_ms = CLOCK_ARRIVAL, own
+    elif shift:
+        clock, t_ms = CLOCK_SHIFTED, own + shift
+    else:
+        clock, t_ms = CLOCK_GATEWAY, own
+    return Columns(here.points, t_ms, here.values, here.qualities, np.full(count, clock, np.uint8), own)
 
 
 def _with_rejects(parts: list[Part], kept: tuple[Reject, ...], gateway: int, at_ms: int) -> list[Part]:
