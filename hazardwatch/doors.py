@@ -6,8 +6,7 @@ import asyncio
 import hashlib
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -32,16 +31,13 @@ def free_port(host: str = "127.0.0.1") -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def http_socket(settings: Settings) -> Iterator[socket.socket]:
-    """The screen's address, bound for as long as the platform runs: it stays ours while the api restarts."""
+def bound_for_http(settings: Settings) -> socket.socket:
+    """The screen's address: bound by `up` for as long as it runs, so that it stays ours while the api restarts."""
     host = settings.http_host
     try:
-        bound = _bound(host, settings.http_port)
+        return _bound(host, settings.http_port)
     except OSError as error:
         raise Fault(f"http_port: {host}:{settings.http_port} cannot be had: {_why(error)}") from error
-    with bound:
-        yield bound
 
 
 async def mqtt_port(settings: Settings) -> int:

@@ -81,7 +81,7 @@ async def up(settings: Settings, guest: Guest | None = None) -> None:
         if sync_ms > SLOW_SYNC_MS:
             log.warning("a synced write is slow, and bounds how many messages are confirmed", ms=round(sync_ms, 2))
         await doors.try_urls(settings)
-        listener = stack.enter_context(doors.http_socket(settings))
+        listener = stack.enter_context(doors.bound_for_http(settings))
         try:
             async with asyncio.TaskGroup() as tasks:
                 platform = await _made(settings, listener, tasks)

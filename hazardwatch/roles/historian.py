@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from alerting.journal import run as keep_events
 from hazardwatch.faults import Fault
 from hazardwatch.roles.process import run
 from hazardwatch.running import Running
@@ -16,6 +17,8 @@ def main(settings: Settings) -> None:
     async def work(line: Line, running: Running, stop: asyncio.Event) -> None:
         if not running.database_url:
             raise Fault("database_url: is not set, and no platform runs here that has a database of its own")
-        await keep_readings(line, running.database_url, stop=stop)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(keep_readings(line, running.database_url, stop=stop), name="readings")
+            tasks.create_task(keep_events(line, running.database_url, stop=stop), name="journal")
 
     run("historian", settings, work)
