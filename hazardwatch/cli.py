@@ -47,6 +47,11 @@ def main() -> None:
         for fault_ in faults.faults:
             typer.echo(str(fault_), err=True)
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _say(Fault(f"{error.filename}: {error.strerror}"))
+        sys.exit(2)
     except (LineError, RegistryError, DatabaseError, ReplayError) as error:
         _say(error)
         sys.exit(1)
