@@ -15,7 +15,7 @@ from alerting.engine import Engine
 from alerting.events import Ev, Event
 from alerting.snapshot import STORE, Snapshot
 from line.log import InputMessage, Line, LineError
-from line.messages import Batch, CodecError, Command, RegistryChange, decode
+from line.messages import Batch, CodecError, Command, RegistryChange, Tick, decode
 from registry.alarms import Plan
 from registry.plan import compile_plan
 from registry.store import head, load
@@ -92,15 +92,20 @@ class Evaluation:
         return events
 
     async def _evaluate(self, message: InputMessage) -> list[Event]:
+        """Times are those in the message, which are of the steady clock: the server's own may step."""
         decoded = decode(message.kind, message.payload)
         match decoded:
-            case RegistryChange(version=version):
-                return await self._change(version, message.at_ms)
-            case Batch(registry=version):  # read by a newer registry than has been announced to us: it is in force
-                events = await self._change(version, message.at_ms) if version > self.registry else []
-                return events + self.engine.apply(decoded, message.at_ms)
-            case _:
-                return self.engine.apply(decoded, message.at_ms)
+            case RegistryChange(version=version, at_ms=at_ms):
+                return await self._change(version, at_ms)
+            case Batch(registry=version, at_ms=arrivals):
+                at_ms = int(arrivals.max(initial=0))
+                # Read by a newer registry than has been announced to us: then that one is in force.
+                events = await self._change(version, at_ms) if version > self.registry else []
+                return events + self.engine.apply(decoded, at_ms)
+            case Command(at_ms=at_ms):
+                return self.engine.apply(decoded, at_ms)
+            case Tick(now_ms=now_ms):
+                return self.engine.apply(decoded, now_ms)
 
     async def _change(self, version: int, at_ms: int) -> list[Event]:
         if version <= self.registry or version in self.unusable:
