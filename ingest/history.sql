@@ -27,8 +27,9 @@ WITH bin AS (
 )
 SELECT greatest(bin.t, %(begin)s) AS t, bin.min, bin.max, bin.mean, last.value AS last, bin.n, bin.quality
 FROM bin
-LEFT JOIN hazardwatch.reading_raw last
-    ON last.point = %(point)s AND last.t = bin.last_t AND last.t >= %(begin)s AND last.t < %(end)s
+LEFT JOIN LATERAL (  -- by the key, one at a time: a join would read everything once more
+    SELECT value FROM hazardwatch.reading_raw WHERE point = %(point)s AND t = bin.last_t LIMIT 1
+) last ON true
 ORDER BY 1
 
 -- name: rejects

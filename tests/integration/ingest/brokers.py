@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import shutil
 import subprocess
@@ -48,7 +49,7 @@ class Mosquitto:
         self.config = folder / "mosquitto.conf"
         self.config.write_text(
             f"listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"
-            f"persistence false\nmessage_size_limit 0\n"
+            f"persistence false\nmessage_size_limit 0\nuser {getpass.getuser()}\n"
         )
 
     @property

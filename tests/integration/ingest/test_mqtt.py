@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from ingest.mqtt import Broker, BrokerError, Subscriber, Taken
-from tests.integration.ingest.brokers import GatewayClient, NatsBroker
+from tests.integration.ingest.brokers import MOSQUITTO, GatewayClient, Mosquitto, NatsBroker
 from tests.integration.ingest.conftest import until
 
 
@@ -163,6 +166,41 @@ async def test_reading_pauses_when_too_much_is_in_hand(broker_url: str, monkeypa
                 taken += await take(subscriber, 1)
             assert payloads(taken) == [*(b"%d" % number for number in range(100)), b"end"]
             subscriber.confirm(taken)
+
+
+@pytest.fixture
+def tls_broker(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Mosquitto with a certificate that nobody has signed: its URL, and the certificate."""
+    if MOSQUITTO is None or shutil.which("openssl") is None:
+        pytest.skip("mosquitto or openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
+    words += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(["openssl", *words, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    broker = Mosquitto(tmp_path)
+    with broker.config.open("a") as config:
+        config.write(f"keyfile {key}\ncertfile {certificate}\n")
+    broker.start()
+    yield f"mqtts://localhost:{broker.mqtt_port}", certificate
+    broker.stop()
+
+
+# paho forgets the socket of a handshake that failed; the collector closes it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_over_tls_it_talks_only_to_the_broker_that_it_trusts(tls_broker: tuple[str, Path]) -> None:
+    url, certificate = tls_broker
+    trusting = Subscriber(Broker.at(url, client_id="x", ca_file=certificate), now_ms)
+    doubting = Subscriber(Broker.at(url, client_id="y"), now_ms)
+    running = [asyncio.create_task(one.run()) for one in (trusting, doubting)]
+
+    async def decided() -> bool:
+        return trusting.subscribed and "certificate" in (doubting.fault or "").lower()
+
+    await until(decided, "one gets in, the other does not")
+    assert not doubting.subscribed
+    trusting.stop()
+    doubting.stop()
+    await asyncio.wait_for(asyncio.gather(*running), 10)
 
 
 @pytest.mark.parametrize("url", ["http://x", "mqtt://", "mqtt://host:99999", "mqtt://u:secret@[x"])
