@@ -1,0 +1,1 @@
+"""The calls of the contract: each parses, asks one room, and answers."""
