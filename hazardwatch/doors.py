@@ -73,7 +73,7 @@ async def try_urls(settings: Settings) -> None:
 
 async def _once(settings: Settings, name: str, url: str, attempt: Callable[[str], Awaitable[None]]) -> None:
     seen = settings.data_dir / ANSWERED
-    mark = hashlib.sha256(f"{name} {url}".encode()).hexdigest()
+    mark = mark_of(name, url)
     known = _read(seen)
     try:
         with quiet():
@@ -85,6 +85,10 @@ async def _once(settings: Settings, name: str, url: str, attempt: Callable[[str]
         return
     if mark not in known:
         seen.write_text("\n".join([*known, mark]))
+
+
+def mark_of(name: str, url: str) -> str:
+    return hashlib.sha256(f"{name} {url}".encode()).hexdigest()
 
 
 def _read(path: Path) -> list[str]:

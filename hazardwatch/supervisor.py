@@ -23,13 +23,15 @@ from hazardwatch.servers.nats import INGEST, NatsServer
 from hazardwatch.servers.postgres import Postgres
 from hazardwatch.settings import PREFIX, Settings
 from line.clock import SteadyClock
-from line.log import Line, LineError
+from line.log import Line, LineError, LineFull
+from line.streams import Limits
 
 log = structlog.get_logger()
 
 ROLES = ("ingest", "engine", "historian", "notifier", "api")
 SLOW_SYNC_MS = 1.0
 STORE_PATIENCE_S = 600.0  # a store of many gigabytes is read through before the server answers
+LEAST_INPUT_BYTES = 32 << 20
 DEATHS = 3  # of a server before its first answer: then the fault is in the settings or the folder
 IN_THE_FILE = ("nats_url", "mqtt_url", "database_url")  # they hold passwords: roles read them from platform.json
 FOR_ROLES = tuple(name for name in Settings.model_fields if name not in (*IN_THE_FILE, "pg_bin"))
@@ -215,20 +217,43 @@ async def _live(platform: Platform, guest: Guest | None, sync_ms: float) -> None
 async def _line(platform: Platform) -> Line:
     """A connection with streams and buckets there; Fault where the embedded server cannot start at all."""
     end = asyncio.get_running_loop().time() + STORE_PATIENCE_S
+    said = ""
     while True:
         try:
             await doors.listening(platform.running.nats_url, 4222)
-            line = await Line.connect(platform.running.nats_url, name="platform", timeout=1.0)
-            await line.ensure(disk.limits(platform.settings.data_dir))
+            return await _with_streams(platform)
+        except LineFull as error:
+            raise Fault(f"nats_url: the server has no room for the streams: {error}") from error
         except (LineError, OSError) as error:
             if platform.nats and platform.nats[1].deaths >= DEATHS:
-                said = _last_words(platform.settings.data_dir / NATS_LOG)
-                raise Fault(f"data_dir: the broker does not start on {platform.settings.data_dir}: {said}") from error
+                words = _last_words(platform.settings.data_dir / NATS_LOG)
+                raise Fault(f"data_dir: the broker does not start on {platform.settings.data_dir}: {words}") from error
             if asyncio.get_running_loop().time() > end:
                 raise Fault(f"nats_url: the line cannot be used: {error}") from error
+            if isinstance(error, LineError) and str(error) != said:
+                said = str(error)
+                log.info("waiting for the line", error=said)
             await asyncio.sleep(0.05)
-        else:
-            return line
+
+
+async def _with_streams(platform: Platform) -> Line:
+    """The limits of the streams are halved until a server of somebody's own has room for them."""
+    line = await Line.connect(platform.running.nats_url, name="platform", timeout=1.0)
+    limits = disk.limits(platform.settings.data_dir)
+    try:
+        while True:
+            try:
+                await line.ensure(limits)
+            except LineFull:
+                if limits.input_bytes < LEAST_INPUT_BYTES:
+                    raise
+                limits = Limits(limits.input_bytes // 2, limits.alarm_bytes // 2)
+            else:
+                log.debug("streams are there", input_bytes=limits.input_bytes, alarm_bytes=limits.alarm_bytes)
+                return line
+    except BaseException:
+        await line.close()
+        raise
 
 
 def _last_words(path: Path) -> str:
