@@ -168,8 +168,8 @@ class PostgresServer:
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
-        if self.binaries.parents[1].name.startswith("hazardwatch-pg-"):
-            shutil.rmtree(self.binaries.parents[1], ignore_errors=True)
+        if self.binaries.parents[2].name.startswith("hazardwatch-pg-"):
+            shutil.rmtree(self.binaries.parents[2], ignore_errors=True)
 
     def _run(self, program: str, *words: str) -> subprocess.Popen[bytes]:
         root = os.geteuid() == 0
