@@ -185,7 +185,8 @@ class Engine:
         state = self._state
         rest = _Rest(
             version=self.version, clock=self._clock, count=state.count, per_sample_late=self._per_sample_late,
-            counters=self.counters, tags=state.tags, places=state.places, profiles=state.profiles,
+            counters=self.counters, tags=state.tags[: state.count].tolist(), places=state.places,
+            profiles=state.profiles,
             standing=state.standing, waiting=state.waiting, confirms=state.confirms, readings=state.readings,
             retired=state.retired, rules=self._watch.rules, detectors=self._watch.keep(),
             delays={row: list(recent) for row, recent in self._gateways.delays.items()},
@@ -220,7 +221,8 @@ class Engine:
         for name, _, _ in COLUMNS:
             getattr(state, name)[: rest.count] = columns[name]
         state.alarms[: rest.count] = columns["alarms"]
-        for name in ("tags", "places", "profiles", "standing", "waiting", "confirms", "readings", "retired"):
+        state.tags[: rest.count] = rest.tags
+        for name in ("places", "profiles", "standing", "waiting", "confirms", "readings", "retired"):
             setattr(state, name, getattr(rest, name))
         state.reset()
         for name in Gateways.COLUMNS:

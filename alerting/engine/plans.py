@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -62,15 +63,15 @@ def place(state: State, new: Sequence[tuple[Settings, int]]) -> None:
 
 def find(state: State, enterprise: str, tag: str) -> int | None:
     """The row of a tag or rule by its name."""
-    for slot in np.flatnonzero(state.names[: state.count] == np.uint64(name_hash(enterprise, tag))).tolist():
-        if state.ids[slot] >= 0 and state.tags[slot] == tag:
+    for slot in np.flatnonzero(state.names[: state.count] == np.uint32(name_hash(enterprise, tag))).tolist():
+        if state.tags[slot] == tag and state.places[state.place[slot]].enterprise == enterprise:
             return slot
     return None
 
 
 def name_hash(enterprise: str, tag: str) -> int:
     """What a point is found by."""
-    return _hash(f"{enterprise}/{tag}".encode())
+    return crc32(f"{enterprise}/{tag}".encode())
 
 
 def retire(p: Point, now: int, voice: Voice) -> None:
@@ -89,7 +90,7 @@ def alter(state: State, p: Point, settings: Settings, digest: int, now: int, voi
         if new.find(a.name) is None and not p.place.rule:
             _end(p, a, now, voice)
             state.standing.pop(p.slot * 4 + a.level, None)
-    p.tag, p.place, p.unit, p.stale_ms = new.tag, new.place, new.unit, new.stale_ms
+    p.tag, p.place, p.stale_ms = new.tag, new.place, new.stale_ms
     if not p.place.rule:
         p.lag = new.lag
     if not p.heard:
@@ -99,7 +100,7 @@ def alter(state: State, p: Point, settings: Settings, digest: int, now: int, voi
     changed = {level: alarm for level, alarm in wanted.items() if level not in kept or _differs(kept[level], alarm, p)}
     p.alarms = [kept.get(a.level, a) for a in new.alarms]
     for a, fresh in zip(p.alarms, new.alarms, strict=True):
-        a.name = fresh.name
+        a.name, a.row = fresh.name, None
     p.link()
     reconfigure(p, changed, now, voice)
     state.describe(p, settings.id, digest, name_hash(settings.enterprise, p.tag))

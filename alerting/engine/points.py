@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
 from alerting.events import Event, State
-from registry.alarms import LEVELS, AlarmSettings
+from registry.alarms import AlarmSettings
 
 NEVER = 2**62  # a timer that is not running
 BEFORE = -(2**62)  # an event that has not happened yet
@@ -79,6 +80,7 @@ class Alarm:
         "outer",
         "profile",
         "raised_t",
+        "row",
         "settings",
         "shelved",
         "since",
@@ -87,19 +89,19 @@ class Alarm:
         "unacked",
     )
 
-    def __init__(self, level: int, name: str, limit: float, settings: AlarmSettings) -> None:
+    def __init__(self, level: int, name: str, limit: float, settings: AlarmSettings, profile: int = -1) -> None:
         self.level = level
         self.name = name
         self.high = level <= H
         self.outer: Alarm | None = None
         self.standing: Standing | None = None
+        self.row: tuple[Any, ...] | None = None  # as it was loaded
         self.c = self.active = self.unacked = self.latched = False
         self.shelved = self.suppressed = self.oos = self.oneshot = self.late = False
-        self.occ = self.nth = 0
+        self.occ = self.nth = self.since = 0
         self.change_t = self.raised_t = BEFORE
-        self.since = 0
         self.due = NEVER
-        self.configure(limit, settings)
+        self.configure(limit, settings, profile)
 
     def configure(self, limit: float, settings: AlarmSettings, profile: int = -1) -> None:
         """Takes over settings; the bracket of the deadband is computed once, in float64 (R4).
@@ -150,11 +152,13 @@ class Point:
     fired_t: int  # newest raise, return or loss by a timer (R3)
     late_seen: int  # bit a level: a late excursion already reported
     gateway: int  # row of the gateway with a source clock that fed it last, -1 for all others
-    alarms: list[Alarm]
-    watched: bool = False
+    watched: bool
+    alarms: list[Alarm] = field(default_factory=list)
     waiting: Waiting | None = None
-    unit: str = ""
     reading: float | None = None  # a rule's: the reading that its events show
+    confirm_at: int = NEVER  # engine clock, not after any late raise of it is due to be annunciated
+    fence: int = BEFORE  # no timer of event time is due before
+    timer_due: int | None = None  # its earliest timer but the loss of the signal, where the last sample found it
 
     @property
     def status(self) -> str | None:
@@ -191,11 +195,6 @@ class Point:
             or self.confirm_at != NEVER
         )
 
-    @property
-    def confirm_at(self) -> int:
-        """Engine clock at which the earliest late raise is due to be annunciated."""
-        return min((alarm.standing.confirm_at for alarm in self.alarms if alarm.standing is not None), default=NEVER)
-
     def find(self, name: str) -> Alarm | None:
         """Its alarm of that name."""
         return next((alarm for alarm in self.alarms if alarm.name == name), None)
@@ -210,11 +209,6 @@ class Point:
     def inner(self, outer: Alarm) -> Alarm | None:
         """The level that this one's raise implies (R7)."""
         return next((alarm for alarm in self.alarms if alarm.outer is outer), None)
-
-
-def level_name(place: Place, level: int) -> str:
-    """HH, H, LL, L, or the type of a rule."""
-    return place.rule or LEVELS[level]
 
 
 def profile_of(settings: AlarmSettings) -> AlarmSettings:

@@ -63,12 +63,14 @@ def sample(p: Point, t: int, v: float, quality: int, late: bool, voice: Voice, *
         if t < p.last_t:
             _too_late(p, t, v, quality, late, voice)
             return
-    fire(p, t, voice)
-    _confirm_before(p, voice.clock, voice)
+    if p.fence < t:
+        fire(p, t, voice)
+        _confirm_before(p, voice.clock, voice)
     if anchor is not None:
         p.skew = anchor
     _apply(p, t, v, quality, late, voice)
-    fire(p, max(t, p.fired_t) + 1, voice, stale_before=t + 1)
+    p.timer_due = due = fire(p, max(t, p.fired_t) + 1, voice, stale_before=t + 1)
+    p.fence = min(due, p.stale_due)
     if p.watched:
         voice.tap(p, t, late=late)
 
@@ -102,8 +104,10 @@ def flush(p: Point, voice: Voice) -> None:
     fire(p, NEVER, voice, delays_only=True)
 
 
-def fire(p: Point, before: int, voice: Voice, *, stale_before: int | None = None, delays_only: bool = False) -> None:
+def fire(p: Point, before: int, voice: Voice, *, stale_before: int | None = None, delays_only: bool = False) -> int:
     """Every timer due before that time fires, in order of due time, each with its own time as event time.
+
+    Answers when the next one is due, a loss of the signal only where `stale_before` lets it be seen.
 
     After a sample `before` may lie ahead of it, because a timer had fired meanwhile; a point does not go stale by that
     (`stale_before`), since nothing goes stale between two samples that were seconds apart (R15).
@@ -111,7 +115,7 @@ def fire(p: Point, before: int, voice: Voice, *, stale_before: int | None = None
     while True:
         due, kind, alarm = next_timer(p, before if stale_before is None else stale_before, delays_only=delays_only)
         if due >= before:
-            return
+            return due
         if alarm is None:
             _go_stale(p, due, voice)
         elif kind == RETURN:
@@ -271,6 +275,7 @@ def raise_alarm(p: Point, a: Alarm, t: int, voice: Voice) -> None:
         _annunciated(a, standing, t)
     elif visible and not subsumed:
         standing.confirm_at = min(voice.clock, t + p.skew) + CONFIRM_MS
+        p.confirm_at = min(p.confirm_at, standing.confirm_at)
     if a.c or p.lost:
         a.due = NEVER
     else:  # raised by its outer level alone
@@ -321,6 +326,8 @@ def confirm(p: Point, clock: int, voice: Voice) -> None:
     for a in p.alarms:
         if a.standing is not None and a.standing.confirm_at <= clock:
             _realarm(p, a, max(clock - p.skew, a.change_t), voice, late=True)
+    p.confirm_at = min((a.standing.confirm_at for a in p.alarms if a.standing is not None), default=NEVER)
+    p.fence = BEFORE  # a re-alarm timer may run now
 
 
 def uncover(p: Point, a: Alarm, t: int, ev: Ev, voice: Voice, *, why: str | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from math import inf, nextafter
 from typing import Any
 
@@ -19,7 +19,6 @@ from alerting.engine.points import (
     Point,
     Standing,
     Waiting,
-    level_name,
     profile_of,
     rule_profile,
     settings_of,
@@ -28,6 +27,7 @@ from alerting.engine.rules import timers
 from registry.alarms import LEVELS, AlarmSettings, PointSettings, RuleSettings
 
 CHUNK = 4_096  # points made to objects at once: bounds the memory of a moment
+TEXT = np.dtypes.StringDType()  # 16 bytes a tag of at most 15
 BLOCK = 512  # points whose next wake is kept as one figure
 ASLEEP = 2**61  # a wake at or beyond this is none
 LARGEST = float(np.finfo(np.float64).max)
@@ -47,7 +47,7 @@ NO_ALARM = (0.0, -1, 0, 0, 0, 0, NEVER, BEFORE, BEFORE)
 COLUMNS: tuple[tuple[str, str, Any], ...] = (
     ("ids", "<i4", -1),
     ("place", "<i4", 0),
-    ("names", "<u8", 0),  # hash of enterprise and tag, to find a point by its name
+    ("names", "<u4", 0),  # hash of enterprise and tag, to find a point by its name
     ("digests", "<u8", 0),  # hash of its settings, to see what a new plan changes
     ("stale_ms", "<i8", NEVER),
     ("lag", "<i4", 0),
@@ -66,11 +66,12 @@ COLUMNS: tuple[tuple[str, str, Any], ...] = (
     ("quiet_lo", "<f8", inf),
     ("quiet_hi", "<f8", -inf),
 )
-# What a point object takes from the columns and gives back, in the order of Point's fields.
+# What a point object takes from the columns, in the order of Point's fields, and what it gives back.
 LOADED = (
+    "place", "stale_ms", "lag", "fence",
     "last_t", "value", "quality", "stale", "skew", "status_t", "fired_t", "late_seen", "gateway", "watched",
 )  # fmt: skip
-FIXED = ("place", "stale_ms", "lag")
+STORED = LOADED[4:]
 DERIVED = ("timer_due", "fence", "quiet_lo", "quiet_hi")
 
 
@@ -79,7 +80,7 @@ class State:
 
     ids: npt.NDArray[np.int32]
     place: npt.NDArray[np.int32]
-    names: npt.NDArray[np.uint64]
+    names: npt.NDArray[np.uint32]
     digests: npt.NDArray[np.uint64]
     stale_ms: npt.NDArray[np.int64]
     lag: npt.NDArray[np.int32]
@@ -104,7 +105,7 @@ class State:
         for name, kind, fill in COLUMNS:
             setattr(self, name, np.full(0, fill, kind))
         self.alarms: npt.NDArray[Any] = np.zeros((0, len(LEVELS)), ALARM)
-        self.tags: list[str] = []
+        self.tags: npt.NDArray[Any] = np.full(0, "", TEXT)
         self.places: list[Place] = []
         self.profiles: list[AlarmSettings] = []
         self.standing: dict[int, Standing] = {}
@@ -145,6 +146,9 @@ class State:
         alarms[: self.capacity] = self.alarms
         alarms[self.capacity :] = np.array(NO_ALARM, ALARM)
         self.alarms = alarms
+        tags = np.full(needed, "", TEXT)
+        tags[: self.capacity] = self.tags
+        self.tags = tags
         self.capacity = needed
         self.dirty = np.ones(needed // BLOCK, np.bool_)
         self.block_wake = np.full(needed // BLOCK, NEVER, np.int64)
@@ -176,77 +180,84 @@ class State:
     def load(self, slots: Sequence[int]) -> list[Point]:
         """The points of these rows as objects."""
         rows = np.asarray(slots, np.intp)
-        columns = [getattr(self, name)[rows].tolist() for name in (*FIXED, *LOADED)]
-        alarms = self.alarms[rows].tolist()
-        return [self._point(slot, *fields) for slot, *fields in zip(slots, alarms, *columns, strict=True)]
+        columns = [getattr(self, name)[rows].tolist() for name in LOADED]
+        return [
+            self._point(*fields)
+            for fields in zip(slots, self.alarms[rows].tolist(), self.tags[rows].tolist(), *columns, strict=True)
+        ]
 
     def _point(
-        self, slot: int, alarms: list[tuple[Any, ...]], place: int, stale_ms: int, lag: int, *rest: Any
+        self, slot: int, alarms: list[Any], tag: str, place: int, stale_ms: int, lag: int, fence: int, *state: Any
     ) -> Point:
         where = self.places[place]
-        last_t, value, quality, stale, skew, status_t, fired_t, late_seen, gateway, watched = rest
-        point = Point(
-            slot=slot, tag=self.tags[slot], place=where, stale_ms=stale_ms, lag=lag, last_t=last_t, value=value,
-            quality=quality, stale=stale, skew=skew, status_t=status_t, fired_t=fired_t, late_seen=late_seen,
-            gateway=gateway, alarms=[], watched=watched, waiting=self.waiting.get(slot), unit=where.unit,
-            reading=self.readings.get(slot),
-        )  # fmt: skip
-        for level, row in enumerate(alarms):
-            if row[1] >= 0:
-                point.alarms.append(self._alarm(slot, level, where, row))
-        if len(point.alarms) > 1:
+        point = Point(slot, tag, where, stale_ms, lag, *state)
+        point.alarms = made = [self._alarm(slot, level, where, row) for level, row in enumerate(alarms) if row[1] >= 0]
+        if len(made) > 1:
             point.link()
+        if where.reorder_ms or where.rule:
+            point.waiting = self.waiting.get(slot)
+            point.reading = self.readings.get(slot)
+        elif point.gateway < 0:
+            point.fence = fence
+        if slot in self.confirms:
+            point.confirm_at = self.confirms[slot]
         return point
 
     def _alarm(self, slot: int, level: int, place: Place, row: tuple[Any, ...]) -> Alarm:
         limit, profile, flags, nth, occ, since, due, change_t, raised_t = row
-        alarm = Alarm(level, level_name(place, level), limit, self.profiles[profile])
-        alarm.profile = profile
+        alarm = Alarm(level, place.rule or LEVELS[level], limit, self.profiles[profile], profile)
         if flags:
-            alarm.c = bool(flags & C)
-            alarm.active = bool(flags & ACTIVE)
-            alarm.unacked = bool(flags & UNACKED)
-            alarm.latched = bool(flags & LATCHED)
-            alarm.shelved = bool(flags & SHELVED)
-            alarm.suppressed = bool(flags & SUPPRESSED)
-            alarm.oos = bool(flags & OOS)
-            alarm.oneshot = bool(flags & ONESHOT)
-            alarm.late = bool(flags & LATE)
+            alarm.c = flags & C != 0
+            alarm.active = flags & ACTIVE != 0
+            alarm.unacked = flags & UNACKED != 0
+            alarm.latched = flags & LATCHED != 0
+            alarm.shelved = flags & SHELVED != 0
+            alarm.suppressed = flags & SUPPRESSED != 0
+            alarm.oos = flags & OOS != 0
+            alarm.oneshot = flags & ONESHOT != 0
+            alarm.late = flags & LATE != 0
+            alarm.standing = self.standing.get(slot * 4 + level)
+        alarm.row = row
         alarm.nth, alarm.occ, alarm.since, alarm.due = nth, occ, since, due
         alarm.change_t, alarm.raised_t = change_t, raised_t
-        alarm.standing = self.standing.get(slot * 4 + level)
         return alarm
 
-    def store(self, points: Iterable[Point]) -> None:
-        """The objects' state back into their rows, with what the sweep needs to know of it."""
-        points = list(points)
+    def store(self, points: Collection[Point], *, settled: bool = False) -> None:
+        """The objects' state back into their rows, with what the sweep needs to know of it.
+
+        `settled`: nothing but samples happened to them, so that their next timers are known.
+        """
         if not points:
             return
         rows = np.array([point.slot for point in points], np.intp)
-        for name in LOADED:
+        for name in STORED:
             getattr(self, name)[rows] = [getattr(point, name) for point in points]
-        derived = [self._derived(point) for point in points]
+        derived = [_derived(point, settled=settled) for point in points]
         for name, column in zip(DERIVED, zip(*derived, strict=True), strict=True):
             getattr(self, name)[rows] = column
-        where = [(point.slot, a.level, a) for point in points for a in point.alarms]
-        if where:
-            records = np.array([self._record(a) for _, _, a in where], ALARM)
-            self.alarms[[slot for slot, _, _ in where], [level for _, level, _ in where]] = records
-        for slot, level, alarm in where:
-            self._keep(self.standing, slot * 4 + level, alarm.standing)
+        self._store_alarms(points)
         for point in points:
-            due = point.confirm_at
-            self._keep(self.confirms, point.slot, None if due == NEVER else due)
+            if point.confirm_at != NEVER or point.slot in self.confirms:
+                self._keep(self.confirms, point.slot, None if point.confirm_at == NEVER else point.confirm_at)
         self.dirty[rows // BLOCK] = True
 
-    def _record(self, a: Alarm) -> tuple[Any, ...]:
-        flags = (
-            a.c * C | a.active * ACTIVE | a.unacked * UNACKED | a.latched * LATCHED | a.shelved * SHELVED
-            | a.suppressed * SUPPRESSED | a.oos * OOS | a.oneshot * ONESHOT | a.late * LATE
-        )  # fmt: skip
-        if a.profile < 0:
-            a.profile = self.code_of_profile(a.settings)
-        return (a.limit, a.profile, flags, min(a.nth, 65535), a.occ, a.since, a.due, a.change_t, a.raised_t)
+    def _store_alarms(self, points: Iterable[Point]) -> None:
+        places, records = [], []
+        for point in points:
+            for a in point.alarms:
+                if a.profile < 0:
+                    a.profile = self.code_of_profile(a.settings)
+                record = _record(a)
+                if record != a.row:
+                    places.append(point.slot * len(LEVELS) + a.level)
+                    records.append(record)
+                key = point.slot * 4 + a.level
+                if a.standing is not None:
+                    self.standing[key] = a.standing
+                elif key in self.standing:
+                    del self.standing[key]
+        if places:
+            self.alarms.reshape(-1)[places] = np.array(records, ALARM)
 
     @staticmethod
     def _keep(where: dict[int, Any], key: int, what: Any) -> None:
@@ -254,25 +265,6 @@ class State:
             where[key] = what
         elif key in where:
             del where[key]
-
-    @staticmethod
-    def _derived(p: Point) -> tuple[int, int, float, float]:
-        timer_due = timers(p)
-        fence = min(timer_due, p.stale_due)
-        if p.waiting is not None and p.waiting.samples:  # wakes when the first is to be released
-            release = min(entry[0] for entry in p.waiting.samples) + p.place.reorder_ms
-            fence = min(fence, release - p.lag - 1)
-        if p.gateway >= 0:  # wakes with its gateway, not with the clock
-            return timer_due, NEVER, inf, -inf
-        if p.special:
-            return timer_due, fence, inf, -inf
-        lo, hi = -LARGEST, LARGEST
-        for a in p.alarms:  # the values at which no condition flips (R4)
-            if a.c == a.high:
-                lo = max(lo, a.clear if a.c else nextafter(a.limit, inf))
-            else:
-                hi = min(hi, a.clear if a.c else nextafter(a.limit, -inf))
-        return timer_due, fence, lo, hi
 
     # Points come and go.
 
@@ -282,7 +274,6 @@ class State:
         fresh = count - len(slots)
         self.grow(fresh)
         slots += range(self.count, self.count + fresh)
-        self.tags += [""] * fresh
         self.count += fresh
         return slots
 
@@ -350,6 +341,33 @@ class State:
         return wake
 
 
+def _record(a: Alarm) -> tuple[Any, ...]:
+    flags = (
+        a.c * C | a.active * ACTIVE | a.unacked * UNACKED | a.latched * LATCHED | a.shelved * SHELVED
+        | a.suppressed * SUPPRESSED | a.oos * OOS | a.oneshot * ONESHOT | a.late * LATE
+    )  # fmt: skip
+    return (a.limit, a.profile, flags, min(a.nth, 65535), a.occ, a.since, a.due, a.change_t, a.raised_t)
+
+
+def _derived(p: Point, *, settled: bool) -> tuple[int, int, float, float]:
+    timer_due = p.timer_due if settled and p.timer_due is not None else timers(p)
+    fence = min(timer_due, p.stale_due)
+    if p.waiting is not None and p.waiting.samples:  # wakes when the first is to be released
+        release = min(entry[0] for entry in p.waiting.samples) + p.place.reorder_ms
+        fence = min(fence, release - p.lag - 1)
+    if p.gateway >= 0:  # wakes with its gateway, not with the clock
+        return timer_due, NEVER, inf, -inf
+    if p.special:
+        return timer_due, fence, inf, -inf
+    lo, hi = -LARGEST, LARGEST
+    for a in p.alarms:  # the values at which no condition flips (R4)
+        if a.c == a.high:
+            lo = max(lo, a.clear if a.c else nextafter(a.limit, inf))
+        else:
+            hi = min(hi, a.clear if a.c else nextafter(a.limit, -inf))
+    return timer_due, fence, lo, hi
+
+
 def describe(slot: int, settings: PointSettings | RuleSettings, lag: int = 0) -> Point:
     """The point of a plan as an object in its first state; `lag` is that of a rule, taken from its inputs."""
     if isinstance(settings, RuleSettings):
@@ -385,12 +403,12 @@ def differs(a: Alarm, settings: AlarmSettings) -> bool:
 
 
 def _point(slot: int, tag: str, place: Place, stale_ms: int, start_t: int, lag: int) -> Point:
-    waiting = Waiting() if place.reorder_ms > 0 else None
-    return Point(
+    point = Point(
         slot=slot, tag=tag, place=place, stale_ms=stale_ms, lag=lag, last_t=start_t, value=float("nan"), quality=NONE,
-        stale=False, skew=0, status_t=BEFORE, fired_t=BEFORE, late_seen=0, gateway=-1, alarms=[], waiting=waiting,
-        unit=place.unit,
+        stale=False, skew=0, status_t=BEFORE, fired_t=BEFORE, late_seen=0, gateway=-1, watched=False,
     )  # fmt: skip
+    point.waiting = Waiting() if place.reorder_ms > 0 else None
+    return point
 
 
 def chunks(slots: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -65,7 +65,7 @@ class Work:
             voice.clock = at
             arrive(points[slot], t, v, quality, at - t > usual[message] + LATE_MS, voice)
             self._told(order)
-        self._state.store(points.values())
+        self._state.store(points.values(), settled=True)
 
     def _load(self, samples: Samples, row: int) -> dict[int, Point]:
         points = {point.slot: point for point in self._state.load(np.unique(samples.slots).tolist())}
