@@ -6,7 +6,6 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 
 import structlog
 import uvicorn
@@ -17,6 +16,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from dashboard_api import problems
 from dashboard_api.access import Context
 from dashboard_api.live.feed import Feed
+from dashboard_api.release import release
 from dashboard_api.routes import alarms, health, history, live, notices, screen, session, site
 from ingest.status import RoleStatus, tell
 from line.clock import SteadyClock
@@ -32,7 +32,7 @@ def create_app(here: Context) -> FastAPI:
     """The whole of HTTP and WebSocket over what `here` knows."""
     app = FastAPI(
         title="Hazardwatch",
-        version=version("hazardwatch"),
+        version=release(),
         openapi_url=f"{screen.API}/openapi.json",
         docs_url=None,
         redoc_url=None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from importlib.metadata import version
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,6 +13,7 @@ from dashboard_api import wire
 from dashboard_api.access import Context, Sight, is_own_origin, secret_of
 from dashboard_api.live.feed import alarm_frame, readings_frame
 from dashboard_api.live.hub import NO_LONGER, Screen, Wish
+from dashboard_api.release import release
 from registry import accounts
 
 router = APIRouter()
@@ -21,7 +21,7 @@ MOST_BYTES = 64 << 10
 CHECK_S = 3.0  # how often a screen's person is asked for again: one whose account was closed sees no more
 SEND_S = 10.0  # a frame that cannot be sent in this time: nobody reads there
 POLICY = 1008
-VERSION = version("hazardwatch")
+VERSION = release()
 
 
 class AlarmFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from alerting.events import State
 from alerting.notifier import links
+from alerting.notifier.attempts import Attempt, recent
 from dashboard_api import wire
 from dashboard_api.access import Context, Sight, context, person_of
 from dashboard_api.commands import carry_out, command_id
@@ -22,7 +22,6 @@ from registry.people import Person, Role
 router = APIRouter(tags=["notices"])
 pages = APIRouter(include_in_schema=False)
 
-ATTEMPT = "attempt."  # how the keys of attempts begin
 NEWEST_FIRST = 10**15  # less than the milliseconds of any time: for keys that sort newest first
 STYLE = (
     "body{font:18px/1.5 system-ui,sans-serif;margin:0;background:#f4f5f6;color:#1c1f23}"
@@ -46,9 +45,7 @@ async def notifications(
     """What was sent to whom, when, through which channel, and whether it was accepted; newest first."""
     here = context(request)
     sight = Sight(person, here.feed, enterprise=enterprise)
-    entries = await here.line.entries(links.BUCKET)
-    kept = [msgspec.json.decode(value, type=dict) for key, value in entries.items() if key.startswith(ATTEMPT)]
-    found = sorted((one for one in kept if sight.has(one.get("enterprise", ""))), key=_key)
+    found = sorted((one for one in await recent(here.line) if sight.has(one.enterprise or "")), key=_key)
     return page(found, key=_key, show=_shown, limit=limit, after=after)
 
 
@@ -128,10 +125,14 @@ def _page(title: str, body: str, status: int = 200) -> Response:
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
 
 
-def _key(one: dict[str, Any]) -> str:
-    return f"{NEWEST_FIRST - int(one['at']):016d} {one['id']}"
+def _key(one: Attempt) -> str:
+    return f"{NEWEST_FIRST - one.at:016d} {one.id}"
 
 
-def _shown(one: dict[str, Any]) -> dict[str, Any]:
-    times = {name: wire.moment(one[name]) for name in ("at", "accepted_at") if one.get(name) is not None}
-    return {**one, **times}
+def _shown(one: Attempt) -> dict[str, Any]:
+    times = {
+        name: None if at_ms is None else wire.moment(at_ms)
+        for name, at_ms in (("at", one.at), ("done_at", one.done_at), ("accepted_at", one.accepted_at))
+    }
+    fields: dict[str, Any] = {name: getattr(one, name) for name in one.__struct_fields__ if name != "key"}
+    return {**fields, **times}
