@@ -54,9 +54,10 @@ class Broker:
     password: str | None = None
     tls: bool = False
     ca_file: Path | None = None
+    pinned: bool = False  # `ca_file` is the server's own certificate: names and issuers in it do not matter
 
     @classmethod
-    def at(cls, url: str, *, client_id: str, ca_file: Path | None = None) -> Broker:
+    def at(cls, url: str, *, client_id: str, ca_file: Path | None = None, pinned: bool = False) -> Broker:
         """`mqtt://user:password@host:port`, or `mqtts://` with TLS; the password is never repeated in an error."""
         try:
             parts = urlsplit(url)
@@ -74,6 +75,7 @@ class Broker:
             unquote(parts.password) if parts.password is not None else None,
             tls,
             ca_file,
+            pinned,
         )
 
 
@@ -306,6 +308,9 @@ def _has_more(sock: Any) -> bool:
 def _tls(broker: Broker) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(broker.ca_file) if broker.ca_file else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if broker.pinned:
+        context.check_hostname = False
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
 
 
