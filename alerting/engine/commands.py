@@ -28,6 +28,11 @@ class Order(NamedTuple):
     def refuse(self, reason: str) -> None:
         self.voice.reject(self.p, self.a, self.t, reason)
 
+    def idle(self, reason: str) -> None:
+        """It changes nothing: who waits for an answer is told; logic that repeats itself is not."""
+        if self.cmd.id:
+            self.refuse(reason)
+
     def say(self, ev: Ev, *, until: int | None = None, permit: str | None = None) -> None:
         self.voice.alarm(self.p, self.a, ev, self.t, until=until, permit=permit, reason=self.cmd.reason or None)
 
@@ -111,11 +116,14 @@ def _unshelve(order: Order) -> None:
 def _suppress(order: Order) -> None:
     a = order.a
     if order.cmd.on is True:
+        if a.suppressed:
+            order.idle("already_suppressed")
+            return
         a.suppressed = True
         quiet(a)
         order.say(Ev.SUPPRESSED)
     elif not a.suppressed:
-        order.refuse("not_suppressed")
+        order.idle("not_suppressed")
     else:  # false, and unknown too: a dead mode signal must not hide alarms
         a.suppressed = False
         uncover(order.p, a, order.t, Ev.UNSUPPRESSED, order.voice)
@@ -131,7 +139,7 @@ def _out_of_service(order: Order) -> None:
         quiet(a)
         order.say(Ev.OOS, permit=cmd.permit)
     elif not a.oos:
-        order.refuse("not_out_of_service")
+        order.idle("not_out_of_service")
     else:
         a.oos = False
         uncover(order.p, a, order.t, Ev.IN_SERVICE, order.voice)

@@ -58,7 +58,7 @@ class _Rest(msgspec.Struct):
     standing: dict[int, Standing]
     waiting: dict[int, Waiting]
     confirms: dict[int, int]
-    readings: dict[int, float]
+    readings: dict[int, tuple[float, str]]
     retired: list[int]
     rules: dict[int, RuleSettings]
     detectors: dict[int, FlatState]

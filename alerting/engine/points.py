@@ -155,7 +155,7 @@ class Point:
     watched: bool
     alarms: list[Alarm] = field(default_factory=list)
     waiting: Waiting | None = None
-    reading: float | None = None  # a rule's: the reading that its events show
+    reading: tuple[float, str] | None = None  # a rule's: the value and unit that its events show
     confirm_at: int = NEVER  # engine clock, not after any late raise of it is due to be annunciated
     fence: int = BEFORE  # no timer of event time is due before
     timer_due: int | None = None  # its earliest timer but the loss of the signal, where the last sample found it

@@ -65,7 +65,7 @@ class Voice:
                 tag=p.tag,
                 q=p.status,
                 v=v,
-                unit=p.place.unit or None,
+                unit=_unit(p),
                 received_at=_arrival(p),
                 late=late,
                 exercise=p.place.exercise,
@@ -109,8 +109,8 @@ class Voice:
             ann=ann,
             q=p.status,
             value=_value(p),
-            limit=a.settings.limit if p.place.rule else a.limit,
-            unit=p.place.unit or None,
+            limit=None if p.place.rule else a.limit,
+            unit=_unit(p),
             received_at=_arrival(p),
             late=late,
             exercise=p.place.exercise,
@@ -156,7 +156,7 @@ class Voice:
                 value=v,
                 v=v,
                 limit=a.limit,
-                unit=p.place.unit or None,
+                unit=_unit(p),
                 received_at=self.clock,
                 late=late,
                 exercise=p.place.exercise,
@@ -186,5 +186,9 @@ def _arrival(p: Point) -> int | None:
 
 def _value(p: Point) -> float | None:
     if p.reading is not None:
-        return p.reading
+        return p.reading[0]
     return None if p.quality == NONE or p.value != p.value else p.value
+
+
+def _unit(p: Point) -> str | None:
+    return (p.place.unit if p.reading is None else p.reading[1]) or None

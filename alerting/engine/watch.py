@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from alerting.engine.arrivals import Gateways
-from alerting.engine.detectors import Flat, FlatState, detector
+from alerting.engine.detectors import LEVEL, Flat, FlatState, detector
 from alerting.engine.rules import arrive
 from alerting.engine.state import State
 from alerting.engine.voice import Tap, Voice
@@ -66,7 +66,7 @@ class Watch:
             if not verdicts:
                 continue
             if flat.level is not None:
-                self._state.readings[slot] = flat.level
+                self._state.readings[slot] = (flat.level, self._unit(flat))
             (point,) = self._state.load([slot])
             self._gateways.belong(point, int(self._state.gateway[tap.slot]))
             clock, voice.clock = voice.clock, tap.at
@@ -74,6 +74,11 @@ class Watch:
                 arrive(point, t, value, quality, tap.late, voice)
             voice.clock = clock
             self._state.store([point])
+
+    def _unit(self, flat: Flat) -> str:
+        (level,) = self._state.slots([flat.inputs[LEVEL]])
+        place: int = self._state.place[level].item()
+        return self._state.places[place].unit
 
     def _start(self, slot: int, settings: RuleSettings, state: FlatState | None) -> None:
         self._detectors.pop(slot, None)

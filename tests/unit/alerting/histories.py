@@ -1,4 +1,4 @@
-"""Histories of a few points as hypothesis makes them, biased to delays that are just running out, and how to play them."""
+"""Histories of a few points as hypothesis makes them, biased to delays that run out, and how to play them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ COMMANDS = ["ACK", "ACK", "RESET", "SHELVE", "UNSHELVE", "SUPPRESS", "OOS", "SET
 @st.composite
 def ask(draw: st.DrawFn, points: int, clock: int, number: int) -> Ask:
     cmd = draw(st.sampled_from(COMMANDS))
-    values = draw(st.sampled_from([{"limit": 79.5}, {"on_delay_ms": 0}, {"off_delay_ms": 1_000}, {"realarm_ms": 3_000}]))
+    values: dict[str, Any] = draw(
+        st.sampled_from([{"limit": 79.5}, {"on_delay_ms": 0}, {"off_delay_ms": 1_000}, {"realarm_ms": 3_000}])
+    )
     return Ask(
         Command(
             id=f"c{number}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from alerting.engine import sweep, work
+from alerting.engine import Engine, sweep, work
 from alerting.events import Ev, Event, State
 from registry.alarms import AlarmSettings, Plan
 from tests.unit.alerting.histories import (
@@ -95,12 +94,11 @@ def test_a_sample_repeated_at_once_changes_nothing(history: History, data: st.Da
 @given(histories(), st.lists(st.integers(0, 24), max_size=4))
 def test_a_whole_message_repeated_at_any_time_changes_nothing(history: History, again: list[int]) -> None:
     steps: list[Step] = [
-        replace(step, hash=number + 1) if isinstance(step, Sample) else step for number, step in enumerate(history.steps)
+        replace(step, hash=number + 1) if isinstance(step, Sample) else step
+        for number, step in enumerate(history.steps)
     ]
     repeated = list(steps)
-    for place in again:
-        if place < len(steps) and isinstance(steps[place], Sample):
-            repeated.append(steps[place])
+    repeated += [steps[place] for place in again if place < len(steps) and isinstance(steps[place], Sample)]
     for place in again:
         if place < len(steps) and isinstance(steps[place], Sample):
             repeated.insert(place + 1 + (place % 3) if place + 3 < len(repeated) else len(repeated), steps[place])
@@ -154,7 +152,7 @@ def test_the_same_history_at_another_time_gives_the_same_alarms_then(history: Hi
     for event in first:
         event["t"] -= by
     second = [
-        {**{name: None for name in ("since", "until", "received_at", "at")}, **msgspec.to_builtins(event), "alarm_id": None}
+        {**dict.fromkeys(("since", "until", "received_at", "at")), **msgspec.to_builtins(event), "alarm_id": None}
         for event in play(history)
     ]
     assert first == second
@@ -185,9 +183,7 @@ def test_a_mirrored_plant_gives_mirrored_alarms(history: History) -> None:
                 return replace(step, v=-step.v)
             case Ask():
                 values = {name: -value if name == "limit" else value for name, value in step.cmd.values.items()}
-                return Ask(
-                    msgspec.structs.replace(step.cmd, alarm=MIRROR[step.cmd.alarm], values=values), step.at
-                )
+                return Ask(msgspec.structs.replace(step.cmd, alarm=MIRROR[step.cmd.alarm], values=values), step.at)
             case Tick():
                 return step
 
@@ -251,8 +247,6 @@ def test_a_lower_limit_never_raises_the_first_time_later(history: History, by: f
 @QUICK
 @given(histories(points=2))
 def test_ticks_at_every_wake_say_what_one_tick_says(history: History) -> None:
-    from alerting.engine import Engine
-
     one, many = Engine(history.plan), Engine(history.plan)
     for step in history.steps:
         for engine in (one, many):
@@ -272,7 +266,3 @@ def test_ticks_at_every_wake_say_what_one_tick_says(history: History) -> None:
         assert following is None or following > wake
     assert by_point(told) == by_point(one.advance(last))
     assert many.advance(last) == []
-
-
-def wakes(history: History) -> Iterator[int]:
-    yield from ()
