@@ -18,7 +18,7 @@ from hazardwatch.servers.nats import lets_in
 from hazardwatch.settings import Settings
 from hazardwatch.supervisor import Platform
 from line.clock import SteadyClock
-from line.log import Line
+from line.log import Line, LineError
 from registry import credentials
 from registry.accounts import add_user, change_user, users
 from registry.csvfiles import FILES, table
@@ -45,6 +45,19 @@ async def play(platform: Platform, line: Line) -> None:
     """What `up` does for its guest: everything is made once and found again at the next start."""
     if "mqtt" not in platform.running.embedded:
         raise Fault("mqtt_url: the demo's gateways know only the embedded broker; leave mqtt_url away, or use `up`")
+    while True:
+        try:
+            kept = await _prepared(platform, line)
+            break
+        except LineError as error:
+            log.warning("the line does not answer, the demo is prepared again", error=str(error))
+    await platform.is_running.wait()
+    await _admitted(platform, kept)
+    _simulate(platform, kept)
+    _greet(platform, kept)
+
+
+async def _prepared(platform: Platform, line: Line) -> Kept:
     clock = await SteadyClock.open(line)
     demo = _site_files()
     if await head(line) == 0:
@@ -54,10 +67,7 @@ async def play(platform: Platform, line: Line) -> None:
     await _people(line, kept, clock.now_ms())
     await _gateways(line, await current(line), demo, kept)
     private(platform.settings.data_dir / KEPT, msgspec.json.encode(kept))
-    await platform.is_running.wait()
-    await _admitted(platform, kept)
-    _simulate(platform, kept)
-    _greet(platform, kept)
+    return kept
 
 
 def _site_files() -> dict[str, bytes]:

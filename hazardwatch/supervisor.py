@@ -193,12 +193,11 @@ async def _live(platform: Platform, guest: Guest | None, sync_ms: float) -> None
         platform.keep(platform.nats[1])
     if platform.postgres:
         platform.keep(platform.postgres)
-    line = await _line(platform)
+    line, clock = await _line(platform)
     try:
         announce(platform.settings.data_dir, platform.running)
         for child in platform.roles.values():
             platform.keep(child)
-        clock = await SteadyClock.open(line)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(clock.follow(line), name="clock")
             tasks.create_task(_say_when_running(platform, line, clock.now_ms()), name="greeting")
@@ -214,7 +213,7 @@ async def _live(platform: Platform, guest: Guest | None, sync_ms: float) -> None
         await line.close()
 
 
-async def _line(platform: Platform) -> Line:
+async def _line(platform: Platform) -> tuple[Line, SteadyClock]:
     """A connection with streams and buckets there; Fault where the embedded server cannot start at all."""
     end = asyncio.get_running_loop().time() + STORE_PATIENCE_S
     said = ""
@@ -236,7 +235,7 @@ async def _line(platform: Platform) -> Line:
             await asyncio.sleep(0.05)
 
 
-async def _with_streams(platform: Platform) -> Line:
+async def _with_streams(platform: Platform) -> tuple[Line, SteadyClock]:
     """The limits of the streams are halved until a server of somebody's own has room for them."""
     line = await Line.connect(platform.running.nats_url, name="platform", timeout=1.0)
     limits = disk.limits(platform.settings.data_dir)
@@ -250,7 +249,7 @@ async def _with_streams(platform: Platform) -> Line:
                 limits = Limits(limits.input_bytes // 2, limits.alarm_bytes // 2)
             else:
                 log.debug("streams are there", input_bytes=limits.input_bytes, alarm_bytes=limits.alarm_bytes)
-                return line
+                return line, await SteadyClock.open(line)
     except BaseException:
         await line.close()
         raise

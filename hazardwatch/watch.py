@@ -16,6 +16,7 @@ from line.clock import SteadyClock
 from line.log import Line, LineError, LineFull
 from line.messages import CLOCK_GATEWAY, Batch
 from registry import platform as tags
+from registry.faults import RegistryError
 from registry.site import Site
 from registry.store import sites
 
@@ -124,9 +125,14 @@ class _Seen:
 
 
 async def _follow_site(line: Line, seen: _Seen) -> None:
-    async with aclosing(sites(line)) as versions:
-        async for site in versions:
-            seen.site = site
+    while True:
+        try:
+            async with aclosing(sites(line)) as versions:
+                async for site in versions:
+                    seen.site = site
+        except (LineError, RegistryError) as error:
+            log.info("registry version not read", error=str(error))
+            await asyncio.sleep(LOOK_S)
 
 
 async def _follow_roles(line: Line, seen: _Seen) -> None:

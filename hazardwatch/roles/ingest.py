@@ -17,6 +17,8 @@ def main(settings: Settings) -> None:
     async def work(line: Line, running: Running, stop: asyncio.Event) -> None:
         if not running.mqtt_url:
             raise Fault("mqtt_url: is not set, and no platform runs here that has a broker of its own")
-        await ingest(line, Broker.at(running.mqtt_url, client_id=running.mqtt_client_id), stop=stop)
+        own = settings.tls_cert if "mqtt" in running.embedded else None
+        broker = Broker.at(running.mqtt_url, client_id=running.mqtt_client_id, ca_file=own, pinned=own is not None)
+        await ingest(line, broker, stop=stop)
 
     run("ingest", settings, work)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import queue
+import shutil
 import socket
 import stat
 import time
@@ -21,7 +22,7 @@ import psutil
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from hazardwatch.servers.nats import CONFIG, NatsServer, accepts, hashed
+from hazardwatch.servers.nats import CONFIG, NatsServer, accepts, hashed, program
 from line.log import Line, Unavailable
 from line.streams import Limits
 from tests.conftest import free_port
@@ -345,3 +346,22 @@ async def test_every_write_is_synced_and_the_secrets_are_private(broker: Broker)
     assert broker.process is not None
     if os.geteuid() == 0:
         assert psutil.Process(broker.process.pid).uids().real != 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to drop")
+async def test_a_program_where_only_root_may_enter_runs_without_root_s_rights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = tmp_path / "private"
+    (private / "bin").mkdir(parents=True)
+    private.chmod(0o700)
+    shutil.copy(program(), private / "bin")
+    monkeypatch.setattr("hazardwatch.servers.nats.program", lambda: private / "bin" / "nats-server")
+    broker = Broker(private)
+    broker.server.write({})
+    await broker.start()
+    assert broker.process is not None
+    process = psutil.Process(broker.process.pid)
+    assert process.uids().real != 0
+    assert process.name() == "nats-server"  # what an administrator sees
+    await broker.stop()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -229,3 +231,21 @@ def test_commands_without_a_platform_say_so(tmp_path: Path) -> None:
         2,
         f"hazardwatch: data_dir: no platform runs on {tmp_path}; start one, or name it by data_dir or nats_url",
     )
+
+
+def test_with_a_certificate_screen_and_broker_speak_tls_only(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl on this machine to make a certificate with")
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=somewhere.else -keyout key.pem -out cert.pem"
+    subprocess.run(["openssl", *words.split()], cwd=tmp_path, check=True, capture_output=True)
+    up = Up(tmp_path, "--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
+    up.says("subscribed")
+    assert up.platform()["http_address"].startswith("https://")
+    host, _, port = up.platform()["mqtt_address"].rpartition(":")
+    context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    with (
+        socket.create_connection((host, int(port))) as plain,
+        context.wrap_socket(plain, server_hostname="somewhere.else") as wrapped,
+    ):
+        assert wrapped.version() == "TLSv1.3"
+    assert up.stop() == 0
