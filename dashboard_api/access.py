@@ -18,6 +18,7 @@ from registry.database import Database
 from registry.people import Action, Person, admits, is_within, may
 
 COOKIE = "hazardwatch_session"
+STARTING_S = 5.0  # how long a call waits for the memory of an api that has just started
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FREE_FAILURES = 4  # wrong passwords before the next must wait: 2 s, 4 s, ... a minute
 LONGEST_WAIT_S = 60.0
@@ -63,6 +64,8 @@ async def person_of(request: Request) -> Person:
         raise Problem(401, "Log in first, or send a bearer token.", headers={"WWW-Authenticate": "Bearer"})
     if by_cookie and request.method not in SAFE_METHODS and not is_own_origin(request.headers):
         raise Problem(403, "With the cookie, only our own pages may change anything (Origin).")
+    if not await here.feed.is_ready(STARTING_S):
+        raise Problem(503, "The api is starting: it does not know yet what stands.", headers={"Retry-After": "1"})
     return found
 
 

@@ -23,7 +23,7 @@ from line.messages import Batch, CodecError, decode
 from registry.faults import RegistryError
 from registry.platform import offline_tag, with_platform
 from registry.site import Site
-from registry.store import sites
+from registry.store import head, sites
 
 log = structlog.get_logger()
 
@@ -48,6 +48,7 @@ class Feed:
         self.recent: deque[tuple[int, Event]] = deque(maxlen=MOST_KEPT_EVENTS)
         self.oldest_known = 0  # events after this number are all in `recent`
         self.ready = asyncio.Event()
+        self._site_known = asyncio.Event()
         self.engine_answered_ms = 0
         self._verdicts: dict[str, asyncio.Future[Event]] = {}
         self._online: dict[tuple[str, str], bool] = {}
@@ -60,6 +61,15 @@ class Feed:
             tasks.create_task(self._show_readings(), name="readings")
             tasks.create_task(self._beat(), name="heartbeat")
             tasks.create_task(self.clock.follow(self._line), name="clock")
+
+    async def is_ready(self, patience_s: float) -> bool:
+        """Whether the memory is true, at the latest after so long: before that it would show an empty plant as well."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await self.ready.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def verdict(self, command: str) -> asyncio.Future[Event]:
         """Resolved with the engine's answer to a command; ask before the command is sent, then `forget` it."""
@@ -83,10 +93,13 @@ class Feed:
     async def _follow_site(self) -> None:
         while True:
             try:
+                if await head(self._line) == 0:
+                    self._site_known.set()  # nothing was imported yet
                 async with aclosing(sites(self._line)) as versions:
                     async for site in versions:
                         self.site, self.version = with_platform(site), site.version
                         self.values.arrange(self.site)
+                        self._site_known.set()
                         log.info("registry", role="api", version=site.version)
             except (LineError, RegistryError) as error:
                 log.warning("registry version not read", error=str(error))
@@ -97,6 +110,7 @@ class Feed:
     async def _from_the_line(self) -> None:
         """The memory made anew from the snapshot, again where the line is another one than before."""
         while True:
+            self.ready.clear()
             try:
                 input_seq, alarm_seq = await self._start()
                 async with asyncio.TaskGroup() as tasks:
@@ -153,6 +167,7 @@ class Feed:
             self.values.take(batch)
 
     async def _tail_alarm(self, after: int) -> None:
+        await self._site_known.wait()
         self.ready.set()
         async with aclosing(self._line.alarms(after)) as lists:
             async for messages in lists:

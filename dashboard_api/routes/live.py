@@ -10,7 +10,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.websockets import WebSocketState
 
 from dashboard_api import wire
-from dashboard_api.access import Context, Sight, is_own_origin, secret_of
+from dashboard_api.access import STARTING_S, Context, Sight, is_own_origin, secret_of
 from dashboard_api.live.feed import alarm_frame, readings_frame
 from dashboard_api.live.hub import NO_LONGER, Screen, Wish
 from dashboard_api.release import release
@@ -55,6 +55,9 @@ async def live(socket: WebSocket) -> None:
         await socket.close(POLICY, "log in first, or send a bearer token")
         return
     await socket.accept()
+    if not await here.feed.is_ready(STARTING_S):
+        await socket.close(1013, "the api is starting")
+        return
     screen = Screen(person, secret)
     here.feed.hub.admit(screen)
     try:

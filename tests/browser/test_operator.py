@@ -94,3 +94,24 @@ def test_an_engine_that_stands_still_is_seen_on_the_screen(page: Page, platform:
     finally:
         engine.resume()
     expect(banner).to_be_hidden(timeout=15_000)
+
+
+def test_the_first_click_of_all_hits_the_row_it_was_meant_for(
+    page: Page, platform: Platform, gateway: GatewayClient
+) -> None:
+    """The first gesture switches sound on; the note about it must not move the rows while the button is down."""
+    log_in(page, platform)
+    gateway.wait_for(gateway.publish({"ts": now(), "values": {"T08": 85, "T09": 85}}))
+    page.goto(f"{platform.url}/alarms")
+    expect(page.get_by_test_id("sound-banner")).to_be_visible()
+    button = page.locator('[data-testid="alarm-row"]', has_text="T08").first.get_by_test_id("ack-button")
+    expect(button).to_be_visible()
+    before = button.bounding_box()
+    page.mouse.move(1500, 700)
+    page.mouse.down()
+    expect(page.get_by_test_id("sound-banner")).to_be_hidden()
+    assert button.bounding_box() == before
+    page.mouse.up()
+    button.click()
+    expect(page.locator('[data-testid="alarm-row"][data-state="ACKED"]', has_text="T08")).to_be_visible()
+    expect(page.locator('[data-testid="alarm-row"][data-state="UNACK"]', has_text="T09")).to_be_visible()
