@@ -58,17 +58,17 @@ class Attempt(msgspec.Struct, frozen=True):
     accepted_by: str | None = None
     covers: tuple[str, ...] = ()
 
-    @property
-    def entry(self) -> str:
-        """Its key in the bucket."""
-        return PREFIX + self.id
-
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Attempt).decode
 
 
+async def held(line: Line) -> dict[str, Attempt]:
+    """The attempts that the line holds, by their entries in the bucket."""
+    entries = await line.entries(BUCKET)
+    return {key: decode(value) for key, value in entries.items() if key.startswith(PREFIX)}
+
+
 async def recent(line: Line) -> list[Attempt]:
     """The attempts that the line holds, newest first."""
-    held = [decode(value) for key, value in (await line.entries(BUCKET)).items() if key.startswith(PREFIX)]
-    return sorted(held, key=lambda attempt: (attempt.at, attempt.id), reverse=True)
+    return sorted((await held(line)).values(), key=lambda attempt: (attempt.at, attempt.id), reverse=True)

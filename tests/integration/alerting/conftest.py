@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from alerting import service
-from alerting.events import Event, decode_emission, event_seq
+from alerting.events import Emission, Event, decode_emission, encode, event_seq
 from line.clock import SteadyClock
 from line.log import Line
 from line.messages import CLOCK_GATEWAY, Batch
@@ -88,6 +89,8 @@ async def running(role: Callable[[asyncio.Event], Awaitable[None]]) -> AsyncIter
     try:
         yield task
     finally:
+        if task.done() and not task.cancelled() and task.exception() is not None:
+            logging.getLogger(__name__).error("the role ended by itself", exc_info=task.exception())
         task.cancel()
         await asyncio.wait({task})
 
@@ -122,3 +125,15 @@ async def events(line: Line) -> list[Event]:
             if messages[-1].seq >= last:
                 break
     return found
+
+
+class Voice:
+    """Says events on ALARM, as the engine would."""
+
+    def __init__(self, line: Line) -> None:
+        self._line, self.seq, self._input_seq = line, 0, 0
+
+    async def say(self, *said: Event, behind_ms: int = 0) -> None:
+        self._input_seq += 1
+        payload = encode(Emission(self._input_seq, said, behind_ms=behind_ms))
+        self.seq = await self._line.emit(payload, input_seq=self._input_seq, expected=self.seq)

@@ -11,13 +11,13 @@ import msgspec
 import pytest
 
 from alerting import journal, journal_read
-from alerting.events import Emission, Ev, Event, State, encode
+from alerting.events import Ev, Event, State
 from alerting.journal_read import Question
 from alerting.notifier import attempts
 from alerting.notifier.attempts import Attempt, Kind, Outcome
 from line.log import Line
 from registry.database import Database, Missing
-from tests.integration.alerting.conftest import running
+from tests.integration.alerting.conftest import Voice, running
 
 
 @pytest.fixture
@@ -34,18 +34,6 @@ def keeping(line: Line, url: str) -> Callable[[asyncio.Event], Awaitable[None]]:
 def event(ev: Ev, state: State | None, *, id_: str | None = "a1", t: int = 1_767_225_600_123, **more: object) -> Event:
     fields = {"enterprise": "E1", "source": "S1", "tag": "T1", "alarm": "H", "emitted_at": t + 5, **more}
     return Event(t=t, ev=ev, state=state, alarm_id=id_, **fields)  # type: ignore[arg-type]  # a test's shorthand
-
-
-class Voice:
-    """Says events on ALARM, as the engine would."""
-
-    def __init__(self, line: Line) -> None:
-        self._line, self.seq, self._input_seq = line, 0, 0
-
-    async def say(self, *events: Event) -> None:
-        self._input_seq += 1
-        payload = encode(Emission(self._input_seq, events))
-        self.seq = await self._line.emit(payload, input_seq=self._input_seq, expected=self.seq)
 
 
 async def until_journal(line: Line, seq: int) -> None:
@@ -149,10 +137,10 @@ async def test_attempts_are_copied_as_they_begin_and_end(line: Line, database_ur
     )  # fmt: skip
     async with running(keeping(line, database_url)):
         await line.put(attempts.BUCKET, "secret", b"not an attempt")
-        await line.put(attempts.BUCKET, began.entry, attempts.encode(began))
+        await line.put(attempts.BUCKET, f"{attempts.PREFIX}0", attempts.encode(began))
         await _until(database, "SELECT outcome FROM hazardwatch.notification", [("sending",)])
         ended = msgspec.structs.replace(began, outcome=Outcome.SENT, done_at=10**12 + 5, accepted_by="op")
-        await line.put(attempts.BUCKET, began.entry, attempts.encode(ended))
+        await line.put(attempts.BUCKET, f"{attempts.PREFIX}0", attempts.encode(ended))
         await _until(database, "SELECT outcome, accepted_by FROM hazardwatch.notification", [("sent", "op")])
     assert await attempts.recent(line) == [ended]
 
