@@ -55,7 +55,7 @@ def run_vectors(vectors: list[dict[str, Any]]) -> list[dict[str, Any]]:
     refused: dict[int, str] = {}
     for number, vector in enumerate(vectors):
         try:
-            points[number] = _vector_point(number, vector)
+            points[number] = _vector_point(number, vector, taken={point.tag for point in points.values()})
         except msgspec.ValidationError as error:
             refused[number] = str(error)
             continue
@@ -79,11 +79,11 @@ def run_vectors(vectors: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _vector_point(number: int, vector: Mapping[str, Any]) -> PointSettings:
+def _vector_point(number: int, vector: Mapping[str, Any], taken: set[str]) -> PointSettings:
+    tag = vector["id"] if vector["id"] not in taken else f"{vector['id']}#{number}"
     alarms = {level: msgspec.convert(alarm, AlarmSettings) for level, alarm in vector["alarms"].items()}
     settings = {**vector.get("point", {}), "id": number, "enterprise": "vectors", "source": "vectors"}
-    named = {**settings, "tag": f"{number}:{vector['id']}"}  # ids may repeat in a careless file
-    return msgspec.structs.replace(msgspec.convert(named, PointSettings), alarms=alarms)
+    return msgspec.structs.replace(msgspec.convert({**settings, "tag": tag}, PointSettings), alarms=alarms)
 
 
 def _steps(number: int, steps: list[dict[str, Any]]) -> Iterator[_Step]:

@@ -327,7 +327,7 @@ class State:
         rows = np.asarray(slots, np.intp)
         silent = self.stale[rows] | (self.stale_ms[rows] == NEVER) | (self.last_t[rows] == BEFORE)
         stale_due = np.where(silent, NEVER, np.where(silent, 0, self.last_t[rows]) + self.stale_ms[rows])
-        due = np.minimum(self.timer_due[rows], stale_due) < now - self.lag[rows]
+        due = np.minimum(self.timer_due[rows], stale_due) + self.lag[rows] < now
         return [slot for slot, is_due in zip(slots, due.tolist(), strict=True) if is_due or slot in self.waiting]
 
     def _wakes(self, blocks: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
