@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alerting.engine import Engine
+from alerting.engine.points import LATEST
 from alerting.events import Event, encode
 from line.messages import CLOCK_GATEWAY, Batch, Command, Tick
 from registry.alarms import LEVELS, AlarmSettings, GatewaySettings, Plan, PointSettings, refusal
@@ -185,6 +186,7 @@ def readings_batch(
 
 
 COLUMNS = ("ts", "enterprise", "tag", "value", "quality")
+CELLS = {"192": 192, "64": 64, "0": 0, "": 192}  # cells of quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,18 @@ def replay_readings(plan: Plan, path: Path, out: Path, say: Callable[[str], None
     """
     started = time.perf_counter()
     engine = Engine(_future_guarded(plan), per_sample_late=True)
-    ids = {(point.enterprise, point.tag): point.id for point in plan.points}
+    try:
+        count, raised = _run_readings(engine, path, {(p.enterprise, p.tag): p.id for p in plan.points}, out)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ReplayError(f"{path}: not a CSV file in UTF-8: {error}") from error
+    took = max(time.perf_counter() - started, 1e-9)
+    say(f"{count:,} readings in {took:.2f} s: {count / took:,.0f} readings/s")
+    say("alarms: " + ", ".join(f"{level} {raised[level]}" for level in [*LEVELS, *sorted(raised.keys() - set(LEVELS))]))
+
+
+def _run_readings(
+    engine: Engine, path: Path, ids: Mapping[tuple[str, str], int], out: Path
+) -> tuple[int, Counter[str]]:
     raised: Counter[str] = Counter()
     count = 0
     newest: int | None = None
@@ -231,10 +244,7 @@ def replay_readings(plan: Plan, path: Path, out: Path, say: Callable[[str], None
             _write(lines, engine.apply(piece.batch(), newest), raised)
         if newest is not None:
             _write(lines, engine.apply(Tick(newest), newest), raised)
-    took = max(time.perf_counter() - started, 1e-9)
-    say(f"{count:,} readings in {took:.2f} s: {count / took:,.0f} readings/s")
-    order = [*LEVELS, *sorted(raised.keys() - set(LEVELS))]
-    say("alarms: " + ", ".join(f"{level} {raised[level]}" for level in order if level in LEVELS or raised[level]))
+    return count, raised
 
 
 def _future_guarded(plan: Plan) -> Plan:
@@ -284,31 +294,27 @@ def _pieces(path: Path, ids: Mapping[tuple[str, str], int]) -> Iterator[_Reading
                 continue
             try:
                 t, enterprise, tag, value, quality = (row[column] for column in order)
-                parsed.append(
-                    (
-                        int(t),
-                        ids[enterprise, tag],
-                        float(value) if value else nan,
-                        int(quality) if quality else 192,
-                    )
-                )
+                point = ids[enterprise, tag]
+                parsed.append((_time(t), point, float(value) if value else nan, CELLS[quality]))
             except (ValueError, KeyError, IndexError):
                 raise _fault(path, rows.line_num, row, place, ids) from None
             if len(parsed) == ROWS:
-                yield _columned(path, parsed)
+                yield _columned(parsed)
                 parsed = []
         if parsed:
-            yield _columned(path, parsed)
+            yield _columned(parsed)
 
 
-def _columned(path: Path, parsed: list[tuple[int, int, float, int]]) -> _Readings:
+def _time(text: str) -> int:
+    t = int(text)
+    if not -LATEST < t < LATEST:
+        raise ValueError(text)
+    return t
+
+
+def _columned(parsed: list[tuple[int, int, float, int]]) -> _Readings:
     t, points, values, qualities = zip(*parsed, strict=True)
-    try:
-        times = np.array(t, np.int64)
-    except OverflowError as error:
-        raise ReplayError(f"{path}: ts: a time beyond 64 bits; Unix milliseconds are wanted") from error
-    quality = np.array([value if value in (192, 64) else 0 for value in qualities], np.uint8)
-    return _Readings(times, np.array(points, np.int32), np.array(values), quality)
+    return _Readings(np.array(t, np.int64), np.array(points, np.int32), np.array(values), np.array(qualities, np.uint8))
 
 
 def _sorted(pieces: Iterator[_Readings]) -> Iterator[_Readings]:
@@ -351,6 +357,8 @@ def _fault(
             return at(name, f"missing; the row has {len(row)} of {len(place)} cells")
     if not _reads(int, cells["ts"]):
         return at("ts", f"{cells['ts']!r} is no time; Unix milliseconds are wanted")
+    if not _reads(_time, cells["ts"]):
+        return at("ts", f"{cells['ts']} is beyond any year; Unix milliseconds are wanted")
     if (cells["enterprise"], cells["tag"]) not in ids:
         return at("tag", f"the site has no tag {cells['enterprise']}/{cells['tag']}")
     if cells["value"] and not _reads(float, cells["value"]):
