@@ -83,6 +83,10 @@ class Desk:
 
     def __init__(self, cases: Iterable[Case] = ()) -> None:
         self._cases = {case.alarm_id: case for case in cases}
+        for case in self._cases.values():
+            for told in case.told.values():
+                if told.progress is Progress.SENDING:  # by a life that is over: whether it arrived nobody knows
+                    told.progress, told.next_at = Progress.FAILED, 0
         self._newest = {case.place: case for case in sorted(self._cases.values(), key=lambda case: case.raised_at)}
         self._contacts: dict[str, Contact] = {}
         self._regions: dict[str, frozenset[str]] = {}  # enterprise: its region and all above
@@ -95,7 +99,7 @@ class Desk:
         self._windows: dict[str, Window] = defaultdict(Window)
         self._sending: dict[str, int] = defaultdict(int)  # by channel
         self._recalled: dict[str, dict[str, Told]] = defaultdict(dict)  # by alarm_id: said before this life began
-        self._unsent: dict[str, int] = {}  # since when a notice should have been sent
+        self._unsent: dict[str, dict[str, int]] = defaultdict(dict)  # by alarm_id and key: since when it should be sent
 
     # What is heard
 
@@ -186,28 +190,27 @@ class Desk:
     def done(self, sending: Sending, error: str | None, now: int) -> None:
         """What became of a sending."""
         self._sending[sending.contact.channel] -= 1
+        next_at = now + retry_ms(sending.key, sending.attempt)
         for item, case in zip(sending.items, sending.cases, strict=True):
             told = Told(Progress.SENT, sending.attempt)
             if error is not None:
-                next_at = now + retry_ms(item.key, sending.attempt)
                 told = Told(Progress.FAILED, sending.attempt, next_at, sending.kind is Kind.SUMMARY)
             current = self._cases.get(item.alarm_id)
             if current is None:
                 continue
             current.told[item.key] = told
             if error is None:
-                self._unsent.pop(item.key, None)
+                self._unsent[item.alarm_id].pop(item.key, None)
                 if item.step != RETURN and case.has_ended:  # it said both
                     current.told[key_of(item.alarm_id, RETURN, item.contact)] = Told(Progress.SENT)
             heapq.heappush(self._agenda, (now, item.alarm_id))
         if sending.kind is Kind.SUMMARY:
-            name = sending.contact.name
-            failed = sending.attempt if error is not None else 0
-            self._summary_next[name] = (failed, now + retry_ms(sending.key, failed) if failed else 0)
+            failed = error is not None
+            self._summary_next[sending.contact.name] = (sending.attempt, next_at) if failed else (0, 0)
 
     def oldest_unsent(self) -> int | None:
         """Since when a notice waits that should have been sent; None where none does."""
-        return min(self._unsent.values(), default=None)
+        return min((since for keys in self._unsent.values() for since in keys.values()), default=None)
 
     # Inside
 
@@ -231,18 +234,22 @@ class Desk:
             if case is None or alarm_id in seen:
                 continue
             seen.add(alarm_id)
-            open_steps = False
-            for contact in self._concerned(case):
-                for step in wanted(case, contact.name, _escalate_ms(contact)):
-                    open_steps |= self._plan(case, contact, step, now)
-            if not open_steps and is_closed(case):
+            still = {
+                key_of(alarm_id, step.name, contact.name)
+                for contact in self._concerned(case)
+                for step in wanted(case, contact.name, _escalate_ms(contact))
+                if self._plan(case, contact, step, now)
+            }
+            unsent = self._unsent.get(alarm_id, {})
+            for key in unsent.keys() - still:
+                del unsent[key]
+            if not still and is_closed(case):
                 self._close(case)
 
     def _plan(self, case: Case, contact: Contact, step: Step, now: int) -> bool:
         """Queues a step, or notes when to look again; false where it is not worth telling any more."""
         item = Item(case.priority, step.due, case.alarm_id, step.name, contact.name)
         if step.is_return and now - case.return_heard_at > RETURN_WORTH_MS:
-            self._unsent.pop(item.key, None)
             return False
         if step.due > now:
             if step.due < NEVER:
@@ -250,7 +257,7 @@ class Desk:
         elif item.key not in self._queued:
             self._queued.add(item.key)
             heapq.heappush(self._ready[contact.channel], item)
-            self._unsent.setdefault(item.key, step.due)
+            self._unsent[item.alarm_id].setdefault(item.key, step.due)
         return True
 
     def _from_channel(self, channel: str, items: list[Item], now: int) -> list[Sending]:
@@ -260,7 +267,7 @@ class Desk:
             item = heapq.heappop(items)
             self._queued.discard(item.key)
             if not self._is_wanted(item, now):
-                self._unsent.pop(item.key, None)
+                self._unsent[item.alarm_id].pop(item.key, None)
                 continue
             told = self._cases[item.alarm_id].told.get(item.key)
             first = told is None or told.attempts == 0
@@ -269,7 +276,7 @@ class Desk:
             if item.priority > 1 and ((first and waits) or (told is not None and told.in_summary)):
                 self._held[item.contact].append(item)
                 self._queued.add(item.key)
-                self._unsent.pop(item.key, None)
+                self._unsent[item.alarm_id].pop(item.key, None)  # it waits as it should
                 continue
             if first:
                 window.sent(now)
@@ -304,7 +311,7 @@ class Desk:
             key, kind = f"summary-{now}.summary.{contact_id(contact.name)}", Kind.SUMMARY
         for item, case in zip(items, cases, strict=True):
             case.told[item.key] = Told(Progress.SENDING, attempt)
-            self._unsent.setdefault(item.key, item.due)
+            self._unsent[item.alarm_id].setdefault(item.key, item.due)
         self._sending[contact.channel] += 1
         copies = tuple(msgspec.structs.replace(case) for case in cases)
         return Sending(key, kind, contact, attempt, items, copies)
@@ -328,6 +335,8 @@ class Desk:
 
     def _close(self, case: Case) -> None:
         del self._cases[case.alarm_id]
+        self._unsent.pop(case.alarm_id, None)
+        self._recalled.pop(case.alarm_id, None)
         if self._newest.get(case.place) is case:
             del self._newest[case.place]
 

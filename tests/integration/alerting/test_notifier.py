@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
+from standardwebhooks import Webhook
 
 from alerting import snapshot
 from alerting.events import Ev, Event, State
-from alerting.notifier import attempts, links, service
+from alerting.notifier import attempts, channels, links, service
 from alerting.notifier.attempts import Attempt, Kind, Outcome
+from alerting.notifier.channels import ChannelError, Notice
 from alerting.notifier.escalation import contact_id
 from line.clock import SteadyClock
 from line.log import Line
@@ -36,8 +40,8 @@ class Provider:
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         headers = {name.lower(): value for name, value in re.findall(r"(?m)^([\w-]+): (.*?)\r$", head)}
-        body = json.loads(await reader.readexactly(int(headers["content-length"])))
-        call = {"path": head.split()[1], "headers": headers, "at": time.monotonic(), **body}
+        raw = await reader.readexactly(int(headers["content-length"]))
+        call = {"path": head.split()[1], "headers": headers, "raw": raw, "at": time.monotonic(), **json.loads(raw)}
         async with self.changed:
             self.calls.append(call)
             self.changed.notify_all()
@@ -278,3 +282,25 @@ async def test_more_than_five_a_minute_become_a_summary_that_hides_no_priority_1
         assert calls[6]["title"] == "7 条报警 7 alarms (P3: 7)"
         summary = await told(line, lambda one: one.kind is Kind.SUMMARY and one.outcome is Outcome.SENT)
         assert len(summary.covers) == 7
+
+
+async def test_a_webhook_of_our_own_is_signed(provider: Provider) -> None:
+    secret = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
+    channel = f"webhook://127.0.0.1:{provider.port}/in?site=1&secret={quote(secret)}"
+    await channels.send(channel, Notice("a1.raise-1.c1", "Title 标题", "Body", 1))
+    (call,) = provider.calls
+    assert call["path"] == "/in?site=1"
+    assert (call["type"], call["title"], call["headers"]["webhook-id"]) == (
+        "alarm.raised",
+        "Title 标题",
+        "a1.raise-1.c1",
+    )
+    Webhook(secret).verify(call["raw"], call["headers"])
+    provider.answers = [503]
+    with pytest.raises(ChannelError, match="503"):
+        await channels.send(channel, Notice("a1.raise-1.c1", "Title", "Body", 1))
+
+
+async def test_a_channel_that_nobody_knows_is_refused_in_words() -> None:
+    with pytest.raises(ChannelError, match="no channel that Apprise knows"):
+        await channels.send("nonsense://secret-token", Notice("k", "t", "b", 1))
