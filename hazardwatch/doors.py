@@ -126,6 +126,11 @@ async def _mqtt(url: str) -> None:
 
 def _database(unsafe: bool) -> Callable[[str], Awaitable[None]]:
     async def attempt(url: str) -> None:
+        if "," not in urlsplit(url).netloc:  # of several places one may be silent
+            try:
+                await listening(url, 5432)
+            except OSError as error:
+                raise Fault(f"database_url: {_place(url)} does not answer: {_why(error)}") from error
         try:
             database = await Database.open(url, name="first look", connections=1)
         except DatabaseError as error:

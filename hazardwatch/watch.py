@@ -68,7 +68,7 @@ def judge(
     if notifier is not None:
         bad[tags.NOTIFIER.tag] |= bool(notifier.degraded)
     if engine is not None:
-        bad[tags.ENGINE_LAG.tag] = engine.lag_ms > LAG_MS
+        bad[tags.ENGINE_LAG.tag] = engine.lag_ms > LAG_MS or bool(engine.degraded)
     return bad
 
 

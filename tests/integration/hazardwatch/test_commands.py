@@ -4,44 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from line.messages import decode
-from tests.integration.hazardwatch.test_up import ENVIRONMENT, Up
+from tests.integration.hazardwatch.platform import Up, command, said
 
 DEMO = Path("registry/demo")
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    started = Up(tmp_path_factory.mktemp("commands"))
-    started.database_ready().says("subscribed")
-    yield started
-    started.stop()
-
-
-def command(up: Up | None, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    where = ["--data-dir", str(up.data_dir)] if up else []
-    return subprocess.run(
-        [sys.executable, "-m", "hazardwatch", *words, *where],
-        capture_output=True,
-        text=True,
-        input=stdin,
-        env=ENVIRONMENT,
-        timeout=60,
-        check=False,
-    )
-
-
-def said(up: Up | None, *words: str, stdin: str = "") -> list[str]:
-    done = command(up, *words, stdin=stdin)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
 
 
 def refused(up: Up, *words: str) -> str:

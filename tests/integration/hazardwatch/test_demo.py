@@ -9,8 +9,7 @@ import urllib.request
 from pathlib import Path
 
 from hazardwatch.demo import KEPT
-from tests.integration.hazardwatch.test_commands import said
-from tests.integration.hazardwatch.test_up import Up
+from tests.integration.hazardwatch.platform import Up, said
 
 PEOPLE = ("viewer", "operator", "engineer", "admin")
 

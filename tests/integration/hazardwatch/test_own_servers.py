@@ -17,9 +17,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from hazardwatch.doors import mark_of
 from tests.conftest import NatsServer, free_port, wait_until_open
-from tests.integration.hazardwatch.test_commands import DEMO, said
-from tests.integration.hazardwatch.test_up import Up
+from tests.integration.hazardwatch.platform import Up, said
 
+DEMO = Path("registry/demo")
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 
 

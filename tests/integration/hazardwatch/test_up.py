@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
 import signal
@@ -12,94 +10,14 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
-import psycopg
 import pytest
 
 from hazardwatch.running import PLATFORM
 from tests.conftest import free_port
-
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("HAZARDWATCH_")}
-
-
-class Up:
-    """One platform on a folder; `family` is everything that it started."""
-
-    def __init__(self, folder: Path, *words: str, command: str = "up") -> None:
-        self.data_dir = folder / "data"
-        self.output = folder / "up.log"
-        command_line = [sys.executable, "-m", "hazardwatch", command, "--data-dir", str(self.data_dir), *words]
-        if "--http-port" not in words:
-            command_line += ["--http-port", "0", "--mqtt-port", "0"]
-        with self.output.open("ab") as output:
-            self.process = subprocess.Popen(command_line, stdout=output, stderr=output, env=ENVIRONMENT)
-
-    def until(self, what: Callable[[], Any], seconds: float = 30) -> Any:
-        end = time.monotonic() + seconds
-        while not (found := what()):
-            assert self.process.poll() is None, self.output.read_text()
-            assert time.monotonic() < end, self.output.read_text()
-            time.sleep(0.05)  # real processes take real time
-        return found
-
-    def says(self, words: str, times: int = 1) -> Up:
-        self.until(lambda: len(re.findall(words, self.output.read_text())) >= times)
-        return self
-
-    def family(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def child(self, name: str) -> psutil.Process:
-        """The server or role that runs now."""
-
-        def found() -> psutil.Process | None:
-            words: list[str] = []
-            for child in psutil.Process(self.process.pid).children():
-                with suppress(psutil.Error):
-                    words = child.cmdline()
-                if words and (Path(words[0]).name == name or name in words[3:4]):
-                    return child
-            return None
-
-        child = self.until(found)
-        assert isinstance(child, psutil.Process)
-        return child
-
-    def platform(self) -> dict[str, Any]:
-        path = self.data_dir / PLATFORM
-        self.until(path.exists)
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
-
-    def database_ready(self) -> Up:
-        """Once the historian has given it its tables."""
-
-        def ready() -> bool:
-            try:
-                with psycopg.connect(self.platform()["database_url"], connect_timeout=2) as connection:
-                    return bool(connection.execute("SELECT count(*) FROM hazardwatch.migration").fetchone())
-            except psycopg.Error:
-                return False
-
-        self.until(ready)
-        return self
-
-    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(15)
-
-
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    started = Up(tmp_path)
-    yield started
-    if started.process.poll() is None:
-        started.stop()
+from tests.integration.hazardwatch.platform import ENVIRONMENT, Up
 
 
 def left(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
@@ -107,11 +25,9 @@ def left(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
     return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_it_stops_in_ten_seconds_and_leaves_nothing_running(up: Up, number: signal.Signals) -> None:
-    up.database_ready().says("subscribed")
+def assert_ends(up: Up, number: signal.Signals) -> None:
+    """In ten seconds, without a complaint, and nothing is left running."""
     family = up.family()
-    assert {process.name() for process in psutil.Process(up.process.pid).children()} >= {"nats-server", "postgres"}
     began = time.monotonic()
     assert up.stop(number) == 0
     assert time.monotonic() - began < 10
@@ -120,18 +36,21 @@ def test_it_stops_in_ten_seconds_and_leaves_nothing_running(up: Up, number: sign
     assert "Traceback" not in up.output.read_text().rpartition("stopping")[2]
 
 
-def test_kill_9_leaves_nothing_running_and_the_folder_usable(up: Up, tmp_path: Path) -> None:
-    up.database_ready()
+def test_kill_9_leaves_nothing_running_and_the_folder_usable(tmp_path: Path) -> None:
+    up = Up(tmp_path)
+    up.database_ready().says("subscribed")
     family = up.family()
+    assert {process.name() for process in psutil.Process(up.process.pid).children()} >= {"nats-server", "postgres"}
     up.process.kill()
     up.process.wait()
     again = Up(tmp_path)
     assert not left(family, 5)
     again.database_ready()
-    assert again.stop() == 0
+    assert_ends(again, signal.SIGINT)
 
 
-def test_whatever_dies_is_started_again_and_said(up: Up) -> None:
+def test_whatever_dies_is_started_again_and_said(tmp_path: Path) -> None:
+    up = Up(tmp_path)
     up.database_ready().says("subscribed")
     for name in ("nats-server", "postgres", "ingest"):
         child = up.child(name)
@@ -140,6 +59,13 @@ def test_whatever_dies_is_started_again_and_said(up: Up) -> None:
         up.says(rf"died, is started again +child={name} deaths=1 ended_with=SIGKILL")
         assert up.child(name).pid != child.pid
     up.says("subscribed", 2)
+    assert_ends(up, signal.SIGTERM)
+
+
+def test_a_start_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
+    up = Up(tmp_path)
+    up.says("started +child=nats-server")
+    assert_ends(up, signal.SIGHUP)
 
 
 def test_the_place_of_the_platform_is_told_to_us_alone(up: Up) -> None:
