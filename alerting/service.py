@@ -32,6 +32,7 @@ IDLE_TICK_S = 1.0  # how long the clock is left alone where no timer is known
 CURRENT_S = 1.5  # a ping that finds the engine further behind than this gets no answer
 BREATH = 64  # inputs evaluated at a stretch before the loop sees to other things
 LOOK_S = 1.0
+REFUSED_SHOWN_MS = 600_000  # how long an input that was set aside is an alarm of the platform
 
 
 class EngineStatus(RoleStatus, frozen=True, omit_defaults=True):
@@ -218,7 +219,7 @@ class Role:
             role=ROLE,
             at_ms=self._clock.now_ms(),
             registry=evaluation.registry,
-            degraded=tuple(f"registry-{version}" for version in sorted(evaluation.unusable)),
+            degraded=self._degraded(),
             input_seq=evaluation.input_seq,
             lag_ms=self._lag_ms,
             metrics={
@@ -231,6 +232,12 @@ class Role:
                 "clock_step_ms": self._clock.step_ms(),
             },
         )
+
+    def _degraded(self) -> tuple[str, ...]:
+        evaluation, since = self._evaluation, self._clock.now_ms() - REFUSED_SHOWN_MS
+        refused = any(one.at_ms > since for one in evaluation.refused.values())
+        unusable = [f"registry-{version}" for version in sorted(evaluation.unusable)]
+        return (*unusable, *(("input-refused",) if refused else ()))
 
 
 def _first(group: ExceptionGroup[LineError]) -> LineError:

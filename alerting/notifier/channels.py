@@ -166,7 +166,7 @@ def _webhook(channel: str, notice: Notice, timeout_s: float) -> None:
     headers = {
         "content-type": "application/json",
         "webhook-id": notice.key,
-        "webhook-timestamp": f"{now.timestamp():.0f}",
+        "webhook-timestamp": str(int(now.timestamp())),
     }
     if secret:
         headers["webhook-signature"] = Webhook(secret).sign(notice.key, now, content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -97,6 +98,7 @@ class Step(NamedTuple):
 RETURN = "return"
 
 
+@lru_cache(4_096)
 def contact_id(name: str) -> str:
     """A contact in keys: a name may hold anything."""
     return hashlib.sha256(name.encode()).hexdigest()[:12]

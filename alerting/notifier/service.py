@@ -34,6 +34,7 @@ PUBLIC_URL = "http://127.0.0.1:8080"
 SAVE_S = 1.0
 IDLE_S = 1.0
 PAUSE_S = 0.5
+MOST_COVERED = 200  # of a summary's alarms are written down with the attempt; the others with the state, a second later
 OVERDUE_MS = 30_000  # a notice that waits longer than this is a fault of the platform
 FINISH_S = 2.0  # what is on its way at the end may take this long; what takes longer is sent again by the next life
 
@@ -223,7 +224,7 @@ class Notifier:
     def _words(self, sending: Sending) -> Words:
         cases, names, zone = sending.cases, self._names, self._zone
         if sending.kind is Kind.SUMMARY:
-            made = [self._link(sending, place) for place in range(len(cases))]
+            made = [self._link(sending, place) for place in range(min(len(cases), texts.SHOWN_OF_SUMMARY))]
             return texts.summary(cases, names, links=made, screen=self._public_url, zone=zone)
         if sending.kind is Kind.RETURN:
             return texts.returned(cases[0], names, zone=zone)
@@ -254,7 +255,7 @@ class Notifier:
             tag="" if many else case.tag,
             alarm="" if many else case.alarm,
             priority=min(one.priority for one in sending.cases),
-            covers=tuple(item.key for item in sending.items) if many else (),
+            covers=tuple(item.key for item in sending.items[:MOST_COVERED]) if many else (),
         )
 
     # What is written down

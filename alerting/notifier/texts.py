@@ -91,13 +91,13 @@ def returned(case: Case, names: Names, *, zone: tzinfo) -> Words:
 
 
 def summary(cases: Sequence[Case], names: Names, *, links: Sequence[str], screen: str, zone: tzinfo) -> Words:
-    """Several alarms in one; the most urgent ones are named, each with its link."""
+    """Several alarms in one; the first ones, which are the most urgent, are named, as many as there are links."""
     priorities = Counter(case.priority for case in cases)
     counted = ", ".join(f"P{priority}: {count}" for priority, count in sorted(priorities.items()))
     exercise = EXERCISE if all(case.exercise for case in cases) else ""
     title = f"{exercise}{len(cases)} 条报警 {len(cases)} alarms ({counted})"
     lines = []
-    for case, link in list(zip(cases, links, strict=True))[:SHOWN_OF_SUMMARY]:
+    for case, link in zip(cases, links, strict=False):
         mark = EXERCISE if case.exercise else ""
         ended = "，已恢复 returned" if case.has_ended else ""
         lines.append(f"{mark}P{case.priority} {_place(case, names)} {_what(case)[0]} {_measured(case)}{ended} {link}")

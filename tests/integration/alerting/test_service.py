@@ -154,6 +154,7 @@ async def test_an_input_that_it_fails_on_is_set_aside_and_harms_nothing(
         _, verdict = await heard(line, lambda e: e.command == "c2")
         assert verdict.ev is Ev.ACK, "the half-done acknowledgement was undone"
         status = await _status(line, lambda s: s.metrics["refused_inputs"] == 1)
+        assert status.degraded == ("input-refused",)
         assert status.lag_ms == 0
     monkeypatch.setattr(Engine, "apply", good)
     async with running(engine(line)):  # with the defect gone it is still passed over: replay gives the same

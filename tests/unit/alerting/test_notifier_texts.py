@@ -74,7 +74,7 @@ def test_the_first_part_fits_and_an_exercise_is_marked_first(name: str, tag: str
 
 def test_a_summary_counts_all_and_names_the_most_urgent() -> None:
     cases = [case(alarm_id=f"a{number}", priority=2 + number // 4) for number in range(8)]
-    words = summary(cases, NAMES, links=[f"l{number}" for number in range(8)], screen="http://h", zone=CHINA)
+    words = summary(cases, NAMES, links=["l0", "l1", "l2"], screen="http://h", zone=CHINA)
     assert words.title == "8 条报警 8 alarms (P2: 4, P3: 4)"
     lines = words.body.splitlines()
     assert [line.split()[-1] for line in lines] == ["l0", "l1", "l2", "http://h"]
