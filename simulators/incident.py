@@ -1,0 +1,118 @@
+"""A scenario file to an accident: its figures, each published or ours, and its own time of day."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "incidents"
+
+
+class IncidentError(Exception):
+    """The scenario file cannot be played."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure: what it says, and of its value and its moment, whether they were published or are ours."""
+
+    says: str
+    value: float | None = None
+    at: datetime | None = None
+    value_published: bool = False
+    at_published: bool = False
+
+    @property
+    def marks(self) -> list[bool]:
+        """Of everything the figure gives: whether it was published."""
+        given = ((self.value, self.value_published), (self.at, self.at_published))
+        return [published for what, published in given if what is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An accident as far as it is known. Times are in its own time of day, carried as UTC."""
+
+    name: str
+    title: str
+    plant: str
+    enterprise: str
+    source: str
+    begins: datetime
+    ends: datetime
+    plays_from: datetime
+    figures: dict[str, Figure]
+
+    def value(self, name: str) -> float:
+        """A figure's number."""
+        found = self.figures[name].value
+        if found is None:
+            raise IncidentError(f"{self.name}: the figure {name} has no value")
+        return found
+
+    def at(self, name: str) -> datetime:
+        """A figure's moment."""
+        found = self.figures[name].at
+        if found is None:
+            raise IncidentError(f"{self.name}: the figure {name} has no time")
+        return found
+
+    def shift_to(self, day: date) -> timedelta:
+        """Whole days between the accident's last day and another: the times of day stay as they were."""
+        return timedelta(days=(day - self.ends.date()).days)
+
+
+def names() -> list[str]:
+    return sorted(read(path).name for path in FOLDER.glob("*.toml"))
+
+
+def load(name: str) -> Incident:
+    """The accident of this name; IncidentError names those that there are."""
+    for path in sorted(FOLDER.glob("*.toml")):
+        found = read(path)
+        if found.name == name:
+            return found
+    raise IncidentError(f"there is no incident {name!r}; there are {', '.join(names())}")
+
+
+def read(path: Path) -> Incident:
+    content = tomllib.loads(path.read_text("utf-8"))
+    try:
+        ends: datetime = content["ends"]
+        return Incident(
+            content["name"],
+            content["title"],
+            content["plant"],
+            content["enterprise"],
+            content["source"],
+            content["begins"],
+            ends,
+            clock_on(ends.date(), content["plays_from"]),
+            {name: _figure(path, name, given) for name, given in content["figures"].items()},
+        )
+    except KeyError as error:
+        raise IncidentError(f"{path.name}: {error.args[0]} is missing") from error
+
+
+def clock_on(day: date, clock: str) -> datetime:
+    """A time of day, such as 02:30, on a day."""
+    hour, _, minute = clock.partition(":")
+    return datetime(day.year, day.month, day.day, int(hour), int(minute or 0), tzinfo=UTC)
+
+
+def _figure(path: Path, name: str, given: dict[str, Any]) -> Figure:
+    """`published` marks all that a figure gives; `value_published` and `at_published` mark one of two."""
+    marks = {part: given.get(f"{part}_published", given.get("published")) for part in ("value", "at") if part in given}
+    if not marks or not given.get("says") or not all(isinstance(mark, bool) for mark in marks.values()):
+        raise IncidentError(f"{path.name}: {name}: must say what it is, and of each thing whether it was published")
+    value = given.get("value")
+    return Figure(
+        given["says"],
+        None if value is None else float(value),
+        given.get("at"),
+        value_published=bool(marks.get("value")),
+        at_published=bool(marks.get("at")),
+    )

@@ -1,0 +1,37 @@
+"""An accident to readings with its own times of day on another day, as fast as wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+from simulators.incident import Incident
+from simulators.plants import plant_of
+from simulators.reading import Reading
+from simulators.tags import Tag
+
+STEP_S = 1.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def played(
+    incident: Incident, tags: list[Tag], *, day: date, begins: datetime | None = None, seed: int = 1
+) -> Iterator[tuple[datetime, list[Reading]]]:
+    """Second by second: the accident's own moment, and the readings due then, their times on `day`.
+
+    `day` is where the accident's last day is shifted to. What lies before `begins` happens, but is not shown.
+    """
+    plant = plant_of(incident, seed)
+    shift = incident.shift_to(day)
+    own = [tag for tag in tags if (tag.enterprise, tag.source) == (incident.enterprise, incident.source)]
+    start = begins or incident.begins
+    while plant.now < incident.ends:
+        plant.step(STEP_S)
+        if plant.now < start:
+            continue
+        second = int((plant.now - incident.begins) / timedelta(seconds=1))
+        due = [tag for tag in own if second % max(1, round(tag.period_s)) == 0]
+        if due:
+            t_ms = (plant.now + shift - EPOCH) // timedelta(milliseconds=1)
+            values = plant.values()
+            yield plant.now, [Reading(t_ms, tag.tag, values.get(tag.tag.partition(".")[2])) for tag in due]
