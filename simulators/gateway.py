@@ -30,14 +30,15 @@ class Account:
 
 
 class GatewayClient:
-    """Persistent session, QoS 1, client id = user name; never more than MOST_IN_FLIGHT messages unconfirmed."""
+    """Persistent session, QoS 1, client id like the user name; never more than MOST_IN_FLIGHT messages unconfirmed."""
 
     def __init__(self, account: Account, host: str, port: int) -> None:
         self._readings = f"hazard/v1/{account.enterprise}/{account.gateway}/readings"
         self._status = f"hazard/v1/{account.enterprise}/{account.gateway}/status"
         self._room = threading.BoundedSemaphore(MOST_IN_FLIGHT)
         self._said_at = 0.0
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=account.username, clean_session=False)
+        client_id = account.username.replace(".", "-")  # the embedded broker takes no dot in it
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
         self._client.username_pw_set(account.username, account.password)
         self._client.will_set(self._status, json.dumps({"online": False}), qos=1, retain=True)
         self._client.reconnect_delay_set(1, 30)
