@@ -75,6 +75,12 @@ class Gateways:
         for slot in np.flatnonzero(gateway >= 0).tolist():
             self.members.setdefault(int(gateway[slot]), set()).add(slot)
 
+    def silent(self, clock: int) -> list[int]:
+        """Those with a source clock from which nothing has come for 10 s, the longest silent first."""
+        rows = np.flatnonzero(self.flush_at < clock)
+        found: list[int] = rows[np.argsort(self.flush_at[rows], kind="stable")].tolist()
+        return found
+
     def heard(self, row: int, t: int, at: int) -> None:
         """A message of a gateway with a source clock: its newest sample is its now, for 10 s."""
         self.newest_t[row] = max(int(self.newest_t[row]), t)

@@ -108,7 +108,7 @@ class Engine:
         self._clock = max(self._clock, now)
         voice = self._voice(now)
         if points is None:
-            for row in np.flatnonzero(self._gateways.flush_at < now).tolist():
+            for row in self._gateways.silent(now):
                 self._flush(row, voice)
         chosen = None if points is None else self._slots(points)
         rules = self._watch.rules

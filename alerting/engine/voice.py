@@ -166,7 +166,8 @@ class Voice:
     def tap(self, p: Point, t: int, *, late: bool) -> None:
         """Tells the detectors that watch this point what became of it."""
         value, quality = (nan, BAD) if p.lost else (p.value, p.quality)
-        self.taps.append(Tap(p.slot, t, value, quality, self.clock, late))
+        at = min(self.clock, t + p.skew)  # a tick may come long after a loss
+        self.taps.append(Tap(p.slot, t, value, quality, at, late))
 
 
 def alarm_id(enterprise: str, tag: str, alarm: str, t: int, nth: int) -> str:

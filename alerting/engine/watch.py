@@ -53,9 +53,9 @@ class Watch:
         return len(self.rules) - len({slot for watchers in self._watchers.values() for slot, _ in watchers})
 
     def detect(self, voice: Voice) -> None:
-        """The detectors learn what became of their inputs."""
+        """The detectors learn what became of their inputs, in the order in which it came to be."""
         taps, voice.taps = voice.taps, []
-        for tap in taps:
+        for tap in sorted(taps, key=lambda tap: tap.at):
             self.tapped(tap, voice)
 
     def tapped(self, tap: Tap, voice: Voice) -> None:

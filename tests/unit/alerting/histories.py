@@ -15,7 +15,7 @@ from alerting.engine import Engine
 from alerting.events import Event
 from alerting.replay import readings_batch
 from line.messages import Batch, Command
-from registry.alarms import AlarmSettings, GatewaySettings, Plan, PointSettings
+from registry.alarms import AlarmSettings, GatewaySettings, Plan, PointSettings, RuleSettings
 
 DELAY = 5_000
 STALE = 8_000
@@ -53,6 +53,16 @@ class History:
     steps: tuple[Step, ...]
 
 
+FLAT = RuleSettings(
+    id=9,
+    enterprise="E1",
+    source="S1",
+    rule="R1",
+    type="FLAT",
+    inputs={"flow": 0, "level": 1},
+    params={"flow_min": 50.0, "noise": 3.0, "minutes": DELAY / 60_000},
+    alarm=AlarmSettings(limit=1.0, on_delay_ms=500),
+)
 LEVELS = {"HH": 90.0, "H": 80.0, "L": 20.0, "LL": 10.0}
 VALUES = [50.0, 80.0, 79.0, 78.0, 77.999, 81.0, 90.0, 95.0, 88.5, 87.0, 20.0, 21.5, 22.5, 15.0, 10.0, 5.0, 12.5]
 
@@ -148,8 +158,13 @@ def histories(
             q = draw(st.sampled_from([192, 192, 192, 192, 192, 64, 0]))
             v = draw(st.sampled_from([*VALUES, nan]))
             steps.append(Sample(point, t, v, q, clock, gateway=point % 2))
-    gateways = (GatewaySettings(0, "E1", "G0"), GatewaySettings(1, "E1", "G1"))
-    return History(Plan(1, tuple(settings), gateways=gateways), tuple(steps))
+    drills = 0 if orderly else draw(st.sampled_from([0, 0, 0, 1, 2]))  # gateways whose clock is their source's
+    gateways = (
+        GatewaySettings(0, "E1", "G0", source_clock=drills == 2),
+        GatewaySettings(1, "E1", "G1", source_clock=drills > 0),
+    )
+    rules = (FLAT,) if points > 1 and drills != 1 and draw(st.booleans()) else ()  # no rule of a drill and the plant
+    return History(Plan(1, tuple(settings), rules, gateways), tuple(steps))
 
 
 def batch(samples: Sequence[Sample]) -> Batch:

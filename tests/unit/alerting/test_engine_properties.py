@@ -99,7 +99,7 @@ def test_a_whole_message_repeated_at_any_time_changes_nothing(history: History, 
     ]
     repeated = list(steps)
     repeated += [steps[place] for place in again if place < len(steps) and isinstance(steps[place], Sample)]
-    for place in again:
+    for place in sorted(again, reverse=True):
         if place < len(steps) and isinstance(steps[place], Sample):
             repeated.insert(place + 1 + (place % 3) if place + 3 < len(repeated) else len(repeated), steps[place])
     assert play(replace(history, steps=tuple(steps))) == play(replace(history, steps=tuple(repeated)))
