@@ -45,6 +45,8 @@ async def play(platform: Platform, line: Line) -> None:
     """What `up` does for its guest: everything is made once and found again at the next start."""
     if "mqtt" not in platform.running.embedded:
         raise Fault("mqtt_url: the demo's gateways know only the embedded broker; leave mqtt_url away, or use `up`")
+    if platform.settings.tls:
+        raise Fault("tls_cert: the demo's gateways speak without TLS; leave the certificate away, or use `up`")
     while True:
         try:
             kept = await _prepared(platform, line)
@@ -132,4 +134,7 @@ def _greet(platform: Platform, kept: Kept) -> None:
     typer.echo(f"\n  Hazardwatch runs at {platform.running.http_address}\n\n  log in as")
     for name, password in kept.people.items():
         typer.echo(f"    {name:<10} {password}")
-    typer.echo(f"\n  its data are in {platform.settings.data_dir}; Ctrl-C ends all of it\n")
+    typer.echo(
+        "\n  simulated gateways send ordinary days; in the enterprise DRILL real accidents are played, faster than they were"
+    )
+    typer.echo(f"  its data are in {platform.settings.data_dir}; Ctrl-C ends all of it\n")
