@@ -35,6 +35,9 @@ SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  # between two attempts to connect
 # What may wait here before we stop reading the socket, so that the broker waits too: the memory it may cost. Messages
 # at QoS 1 wait at the broker anyway, which sends only so many unconfirmed ones; those at QoS 0 have nothing else.
 MOST_BYTES, MOST_MESSAGES = 64 << 20, 50_000
+# A session that is taken up again: the broker sends at once what it never sent before, and only after its patience (2 s
+# for the embedded one) what it sent and nobody confirmed, which is older. So nothing is handed out before that is over.
+SETTLING_S = 2.6
 PACKETS_AT_ONCE = 200  # read before others on the loop have their turn
 CONFIRMED_AT_ONCE = 1000  # messages of ours that the broker may owe a confirmation
 
@@ -87,6 +90,7 @@ class Taken:
     mid: int
     qos: int
     connection: int
+    again: bool = False  # the broker has sent it before, over this connection or an earlier one
 
 
 class Subscriber:
@@ -105,6 +109,8 @@ class Subscriber:
         self._draining = False
         self._count = 0
         self._read: Callable[[], None] = _nothing
+        self._taken_up = False  # the broker had our session from before
+        self._settled_at: float | None = None  # on the loop's clock; until then arrivals are held back and put in order
         self.subscribed = False
         self.fault: str | None = "not connected yet"
         self.repeats = 0
@@ -139,6 +145,8 @@ class Subscriber:
 
     async def take(self, most_messages: int, most_bytes: int, timeout_s: float) -> list[Taken]:
         """What has arrived, in order, at least one message if there is any; empty after `timeout_s`."""
+        if not await self._is_settled(timeout_s):
+            return []
         if not self._arrived:
             self._wake.clear()
             await _wait(self._wake, timeout_s)
@@ -152,6 +160,21 @@ class Subscriber:
         if self._paused and self._bytes < MOST_BYTES // 2 and len(self._arrived) < MOST_MESSAGES // 2:
             self._resume()
         return taken
+
+    async def _is_settled(self, timeout_s: float) -> bool:
+        """Whether arrivals may be handed out; after a session was taken up again first what was sent before."""
+        if self._settled_at is None:
+            return True
+        left_s = self._settled_at - asyncio.get_running_loop().time()
+        if left_s > 0 and not self._is_full():
+            await _wait(self._stopped, min(left_s, timeout_s))
+            return False
+        self._settled_at = None
+        self._arrived = deque(sorted(self._arrived, key=lambda one: not one.again))
+        return True
+
+    def _is_full(self) -> bool:
+        return self._bytes > MOST_BYTES or len(self._arrived) > MOST_MESSAGES
 
     @property
     def waiting(self) -> int:
@@ -197,9 +220,18 @@ class Subscriber:
         inner.connect_timeout = CONNECT_S
         inner.manual_ack_set(True)
         inner.on_message = self._arrive
+        connected = inner.on_connect
+
+        def note(client: paho.Client, userdata: Any, flags: Any, *more: Any) -> None:
+            self._taken_up = flags.session_present
+            if connected is not None:
+                connected(client, userdata, flags, *more)
+
+        inner.on_connect = note
         return client
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
+        self._settled_at = asyncio.get_running_loop().time() + SETTLING_S if self._taken_up else None
         self._read_fast(client)
         for topic in TOPICS:
             granted = await client.subscribe(topic, qos=1)
@@ -243,7 +275,7 @@ class Subscriber:
 
     def _arrive(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         self._count += 1
-        taken = Taken(self._arrival(message), message.mid, message.qos, self._connection)
+        taken = Taken(self._arrival(message), message.mid, message.qos, self._connection, message.dup)
         if message.qos:
             held = self._held.get(message.mid)
             if held is not None and message.dup and held.arrival.payload == taken.arrival.payload:
@@ -253,7 +285,7 @@ class Subscriber:
         self._arrived.append(taken)
         self._bytes += len(taken.arrival.payload)
         self._wake.set()
-        if self._bytes > MOST_BYTES or len(self._arrived) > MOST_MESSAGES:
+        if self._is_full():
             self._pause()
 
     def _arrival(self, message: paho.MQTTMessage) -> Arrival:
