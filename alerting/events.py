@@ -46,7 +46,7 @@ class Ev(StrEnum):
     LATE_VIOLATION = "LATE_VIOLATION"
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One event of one alarm or of a point (`alarm` = POINT).
 
     Times are Unix milliseconds. `t` is the event time, `since` when the condition began, `received_at` the arrival

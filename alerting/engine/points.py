@@ -39,7 +39,7 @@ class Place(msgspec.Struct, frozen=True):
     rule: str = ""  # the type of a rule, whose one alarm is called so; empty for a tag
 
 
-class Standing(msgspec.Struct):
+class Standing(msgspec.Struct, gc=False):
     """What only an alarm that is not NORM has; kept beside the columns."""
 
     alarm_id: str
