@@ -28,6 +28,12 @@ REASONS = {
     "permit_required": "out of service needs the number of a permit",
     "not_shelvable": "this alarm may not be shelved",
     "not_shelved": "it is not shelved",
+    "not_suppressed": "it is not suppressed",
+    "already_suppressed": "it is suppressed already",
+    "not_out_of_service": "it is in service",
+    "invalid_config": "the settings contradict each other",
+    "unknown_command": "there is no such command",
+    "internal_error": "the engine failed on it; the fault is in its log, and the alarm is as it was",
     "unknown_alarm": "there is no such alarm",
 }
 

@@ -1,0 +1,1 @@
+"""One command a figure, each beside its limit and what it is measured against."""
