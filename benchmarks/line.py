@@ -132,7 +132,7 @@ def load(arguments: argparse.Namespace) -> None:
     client.connect("127.0.0.1", arguments.port)
     client.loop_start()
     begun, number = time.time(), 0
-    base = int(begun * 1000) - 600_000
+    base = int(begun * 1000) - arguments.width * 3_600_000  # a stretch of time of its own: no reading twice
     while time.time() - begun < arguments.seconds:
         if arguments.rate:
             time.sleep(max(0.0, begun + number * arguments.width / arguments.rate - time.time()))
