@@ -24,7 +24,7 @@ test: install chromium ## the whole test suite, browser tests included
 	@$(BIN)/python -m pytest
 
 proof: install ## the long proofs: kills by the hundred, long random histories
-	@$(BIN)/python -m pytest -m proof -o timeout=3600 tests/proof
+	@HAZARDWATCH_LONG=1 $(BIN)/python -m pytest -o timeout=3600 tests/proof tests/unit/alerting
 
 check: install ## style, types, import contracts, the screen's own checks
 	$(BIN)/ruff check .
