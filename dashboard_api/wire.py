@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 
 from alerting.events import Event
-from dashboard_api.live.book import Occurrence
+from alerting.occurrences import Occurrence
 from dashboard_api.live.values import Live
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVENT_TIMES = ("t", "since", "received_at", "emitted_at", "at", "until")
-OCCURRENCE_TIMES = ("since", "raised_at", "returned_at", "acked_at", "received_at")
+OCCURRENCE_TIMES = ("since", "raised_at", "returned_at", "acked_at", "received_at", "emitted_at")
+OURS = ("epoch", "first_seq", "last_seq")  # of an occurrence, for ourselves
 ALWAYS = ("alarm_id", "priority", "limit", "value", "state", "unit")  # null rather than absent
 
 to_json = msgspec.json.Encoder().encode
@@ -57,7 +58,9 @@ def event(one: Event) -> dict[str, Any]:
 
 
 def occurrence(one: Occurrence) -> dict[str, Any]:
-    shown: dict[str, Any] = msgspec.to_builtins(one)
+    shown: dict[str, Any] = {**msgspec.to_builtins(one), "seq": one.last_seq}
+    for name in OURS:
+        del shown[name]
     for name in OCCURRENCE_TIMES:
         if shown[name] is not None:
             shown[name] = moment(shown[name])

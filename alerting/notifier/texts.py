@@ -27,7 +27,7 @@ ALARMS = {
     "DISC": ("仪表不一致", "instruments disagree"),
     "VOTE": ("多表表决", "vote of several instruments"),
 }
-TODO = {
+ADVICE = {
     1: ("立即按预案处置，并确认", "Act at once by the plan, and accept"),
     2: ("尽快处置，并确认", "Act soon, and accept"),
     3: ("请核实，并确认", "Check, and accept"),
@@ -63,7 +63,7 @@ class Names:
 
 def raised(case: Case, names: Names, *, link: str, zone: tzinfo) -> Words:
     """An alarm to be answered; one that has returned meanwhile says so."""
-    todo_zh, todo_en = TODO[case.priority]
+    advice_zh, advice_en = ADVICE[case.priority]
     ended_zh, ended_en = ("，已恢复", ", has returned to normal") if case.has_ended else ("", "")
     what_zh, what_en = _what(case)
     place = _place(case, names)
@@ -72,8 +72,8 @@ def raised(case: Case, names: Names, *, link: str, zone: tzinfo) -> Words:
     late_zh, late_en = ("（延迟通知）", " (told late)") if case.late else ("", "")
     return Words(
         _title(case, names, ended="已恢复 " if case.has_ended else ""),
-        f"{place} {what_zh} {measured}{ended_zh}，{time}{late_zh}。{todo_zh}。\n"
-        f"{what_en.capitalize()} {measured}{ended_en}, {time}{late_en}. {todo_en}.\n"
+        f"{place} {what_zh} {measured}{ended_zh}，{time}{late_zh}。{advice_zh}。\n"
+        f"{what_en.capitalize()} {measured}{ended_en}, {time}{late_en}. {advice_en}.\n"
         f"确认 Accept: {link}",
     )
 

@@ -11,10 +11,10 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from alerting import journal_read as journal
+from alerting.occurrences import Occurrence
 from dashboard_api import wire
 from dashboard_api.access import Context, Sight, allowed, context, person_of
 from dashboard_api.commands import carry_out, command_id, refused_as_problem
-from dashboard_api.live.book import Occurrence
 from dashboard_api.pages import MOST, USUAL, cursor, words_of
 from dashboard_api.problems import Problem
 from dashboard_api.routes.history import time_of
@@ -294,7 +294,9 @@ def _of_journal(row: journal.KeptOccurrence) -> Occurrence:
         state=row.state,
         since=journal.ms(row.since),
         raised_at=0 if raised_at is None else raised_at,
-        seq=row.last_seq,
+        epoch="",
+        first_seq=row.last_seq,
+        last_seq=row.last_seq,
         occ=row.occ,
         returned_at=journal.ms(row.returned_at),
         acked_at=journal.ms(row.acked_at),
@@ -303,6 +305,7 @@ def _of_journal(row: journal.KeptOccurrence) -> Occurrence:
         limit=row.limit_,
         unit=row.unit,
         received_at=journal.ms(row.received_at),
+        emitted_at=journal.ms(row.emitted_at),
         annunciated=row.annunciated,
         late=row.late,
         exercise=row.exercise,

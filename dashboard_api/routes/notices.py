@@ -11,10 +11,10 @@ from fastapi.responses import HTMLResponse, Response
 from alerting.events import State
 from alerting.notifier import links
 from alerting.notifier.attempts import Attempt, recent
+from alerting.occurrences import Occurrence
 from dashboard_api import wire
 from dashboard_api.access import Context, Sight, context, person_of
 from dashboard_api.commands import carry_out, command_id
-from dashboard_api.live.book import Occurrence
 from dashboard_api.pages import MOST, USUAL, page
 from line.messages import Command
 from registry.people import Person, Role

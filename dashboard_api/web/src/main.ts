@@ -34,6 +34,10 @@ router.beforeEach(async (to) => {
 });
 
 document.documentElement.lang = i18n.global.locale.value;
-const theme = localStorage.getItem("theme");
-if (theme !== null) document.documentElement.dataset.theme = theme;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const dress = (): void => {
+  document.documentElement.dataset.theme = localStorage.getItem("theme") ?? (dark.matches ? "dark" : "light");
+};
+dark.addEventListener("change", dress);
+dress();
 app.use(router).mount("#app");

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from alerting.events import Ev, Event, State
-from dashboard_api.live.book import SUPERSEDED, Book
+from alerting.occurrences import SUPERSEDED
+from dashboard_api.live.book import Book
 
 
 def event(ev: Ev, state: State, t: int, **more: Any) -> Event:
