@@ -64,15 +64,14 @@ def _install() -> None:
 
 
 def _npm(*words: str) -> None:
-    node = _own_node() or _wheel_node()
-    if node is None:
-        _fetch_node()
-        node = _wheel_node()
-    if node is None:
-        sys.exit(f"no Node.js {'.'.join(map(str, LEAST_NODE))} here, and {NODE_WHEEL} could not be installed")
-    environment = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    npm = node.parent / "npm"
-    command = [str(npm)] if npm.exists() else [str(node), str(_npm_of_wheel(node))]
+    environment = dict(os.environ)
+    npm = shutil.which("npm")
+    if _own_node() is not None and npm is not None:
+        command = [npm]
+    else:
+        node = _wheel_node() or _fetched_node()
+        environment["PATH"] = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        command = [str(node), str(node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
     done = subprocess.run([*command, *words], cwd=WEB, env=environment, check=False)
     if done.returncode != 0:
         sys.exit(f"npm {' '.join(words)} failed with {done.returncode}")
@@ -98,18 +97,18 @@ def _wheel_node() -> Path | None:
     return None
 
 
-def _npm_of_wheel(node: Path) -> Path:
-    return node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-
-
-def _fetch_node() -> None:
+def _fetched_node() -> Path:
     uv = Path(sys.executable).parent / "uv"
-    words = (
-        [str(uv), "pip", "install", "-q", "--python", sys.executable]
+    install = (
+        [str(uv), "pip", "install", "--python", sys.executable]
         if uv.exists()
-        else [sys.executable, "-m", "pip", "install", "-q"]
+        else [sys.executable, "-m", "pip", "install"]
     )
-    subprocess.run([*words, NODE_WHEEL], check=False)
+    subprocess.run([*install, "-q", NODE_WHEEL], check=False)
+    node = _wheel_node()
+    if node is None:
+        sys.exit(f"no Node.js {'.'.join(map(str, LEAST_NODE))} here, and {NODE_WHEEL} could not be installed")
+    return node
 
 
 if __name__ == "__main__":

@@ -216,7 +216,12 @@ def database_url(postgres_server: str) -> Iterator[str]:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def pytest_report_header() -> str:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The suite says which database it ran on."""
+    terminalreporter.write_line(_database())
+
+
+def _database() -> str:
     named = os.environ.get("HAZARDWATCH_TEST_DATABASE_URL")
     if named:
         with psycopg.connect(named) as connection:
