@@ -4,150 +4,172 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from simulators.gateway import Account, GatewayClient
-from simulators.incident import Incident, clock_on, load
-from simulators.ordinary import Ordinary, OrdinaryTank
-from simulators.playback import played
+from simulators.config import Config, ConfigError
+from simulators.faults import Fault, FaultError, Together, configured
+from simulators.gateway import GatewayClient
+from simulators.incident import Incident, load
+from simulators.ordinary import Works
+from simulators.playback import paced, played
 from simulators.reading import Reading
-from simulators.tags import DEMO, Tag, read
+from simulators.tags import Tag, read
 
 DAYS_AGO = 300  # of the first playback; each further one lies a day later, since times of a replay must grow
-PAUSE_S = 45.0  # between two playbacks
-EXCURSION_EVERY_S = 900.0
-PLAYED = ("buncefield", "t2-laboratories")
-MESSAGE_S = 0.5  # of our time: what is due in it goes out as one message
+PAUSE_S = 60.0  # between two playbacks
+EXCURSION_EVERY_S = 900
+BEHIND_S = 0.05  # how soon a playback looks again whether the broker has caught up
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
-    """Where the broker is, who the gateways are, and what to play how fast; `begins` overrides the file's start."""
+class Gateway:
+    """One gateway: its client, and what goes wrong on the way to it."""
 
-    host: str
-    port: int
-    accounts: list[Account]
-    site: Path = DEMO
-    incidents: tuple[str, ...] = PLAYED
-    speed: float = 60.0
-    begins: str | None = None
-    seed: int = 1
-    memory: Path | None = None  # remembers which day was played last
+    def __init__(self, client: GatewayClient, fault: Fault) -> None:
+        self.client = client
+        self._fault = fault
 
-    @classmethod
-    def read(cls, path: Path) -> Config:
-        content: dict[str, Any] = json.loads(path.read_text())
-        given = {name: content[name] for name in ("speed", "begins", "seed") if name in content}
-        return cls(
-            content["mqtt"]["host"],
-            content["mqtt"]["port"],
-            [Account(**one) for one in content["gateways"]],
-            site=Path(content.get("site", DEMO)),
-            incidents=tuple(content.get("incidents", PLAYED)),
-            memory=path.with_name("simulators-memory.json"),
-            **given,
-        )
+    def send(self, readings: list[Reading]) -> None:
+        self.client.send([worse for one in readings for worse in self._fault.react(one)])
+
+
+Gateways = dict[tuple[str, str], Gateway]
 
 
 def run(config: Config, stop: threading.Event) -> None:
-    """Plays until `stop` is set."""
+    """Plays until `stop` is set; what one of its threads cannot go on with ends it."""
     tags = read(config.site)
     incidents = [load(name) for name in config.incidents]
-    played_by = {(one.enterprise, one.source) for one in incidents}
-    clients = {(one.enterprise, one.gateway): GatewayClient(one, config.host, config.port) for one in config.accounts}
-    ordinary = [tag for tag in tags if (tag.enterprise, tag.source) not in played_by]
+    if config.begins and incidents and not any(one.covers(config.begins) for one in incidents):
+        raise ConfigError(f"begins: at {config.begins} none of {', '.join(config.incidents)} was going on")
+    gateways = _gateways(config)
+    failures: list[Exception] = []
+
+    def thread(name: str, work: Callable[[], None]) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                work()
+            except Exception as error:  # the top of a thread: handed to the one who started it
+                failures.append(error)
+                stop.set()
+
+        return threading.Thread(target=guarded, name=name)
+
     threads = [
-        threading.Thread(target=_ordinary_days, args=(clients, ordinary, config.seed, stop), name="ordinary"),
-        threading.Thread(target=_accidents, args=(clients, tags, incidents, config, stop), name="accidents"),
+        thread("ordinary", lambda: _ordinary_days(gateways, tags, incidents, config.seed, stop)),
+        thread("accidents", lambda: _accidents(gateways, tags, incidents, config, stop)),
     ]
-    for thread in threads:
-        thread.start()
+    for started in threads:
+        started.start()
     stop.wait()
-    for thread in threads:
-        thread.join()
-    for client in clients.values():
-        client.close()
+    for started in threads:
+        started.join()
+    _leave(gateways)
+    if failures:
+        raise failures[0]
 
 
-Clients = dict[tuple[str, str], GatewayClient]
+def _gateways(config: Config) -> Gateways:
+    faults = _faults(config)
+    return {
+        (one.enterprise, one.gateway): Gateway(
+            GatewayClient(one, config.host, config.port), faults[one.enterprise, one.gateway]
+        )
+        for one in config.accounts
+    }
 
 
-def _ordinary_days(clients: Clients, tags: list[Tag], seed: int, stop: threading.Event) -> None:
-    """Every tag at its period, one message a gateway a second."""
-    chance = random.Random(seed)
-    models = [Ordinary(tag, seed) for tag in tags]
-    tanks = {tag.source: OrdinaryTank(chance.randrange(1 << 30)) for tag in tags if tag.source.startswith("TK")}
-    restless = [one for one in models if "h" in one.tag.limits and one.tag.kind in ("temperature", "pressure")]
-    second = 0
-    begun = time.monotonic()
+def _faults(config: Config) -> dict[tuple[str, str], Fault]:
+    """What is wrong with each gateway; most have nothing."""
+    now_ms = int(time.time() * 1000)
+    given = {f"{one.enterprise}/{one.gateway}": (one.enterprise, one.gateway) for one in config.accounts}
+    if unknown := set(config.faults) - set(given):
+        raise ConfigError(f"faults: {', '.join(sorted(unknown))} is not among the gateways")
+    try:
+        return {
+            where: Together(*(configured(one, now_ms=now_ms) for one in config.faults.get(name, [])))
+            for name, where in given.items()
+        }
+    except FaultError as error:
+        raise ConfigError(f"faults: {error}") from error
+
+
+def _leave(gateways: Gateways) -> None:
+    leaving = [threading.Thread(target=gateway.client.close) for gateway in gateways.values()]
+    for one in leaving:
+        one.start()
+    for one in leaving:
+        one.join()
+    for (enterprise, code), gateway in gateways.items():
+        if gateway.client.lost:
+            print(f"{enterprise}/{code}: {gateway.client.lost} messages found no room", file=sys.stderr)
+
+
+def _ordinary_days(
+    gateways: Gateways, tags: list[Tag], incidents: list[Incident], seed: int, stop: threading.Event
+) -> None:
+    """Every tag at its period, one message a gateway a second. Seconds that we come too late for are left out."""
+    played_by = {(one.enterprise, one.source) for one in incidents}
+    own = [tag for tag in tags if (tag.enterprise, tag.source) not in played_by]
+    works = Works([tag for tag in own if (tag.enterprise, tag.gateway) in gateways], seed, time.time() % 86_400)
+    chance, restless = random.Random(seed), works.restless()
+    begun, second, next_excursion = time.monotonic(), 0, EXCURSION_EVERY_S
     while not stop.wait(max(0.0, begun + second - time.monotonic())):
-        for model in models:
-            model.step(1.0)
-        for tank in tanks.values():
-            tank.step(1.0)
-        if restless and second and second % EXCURSION_EVERY_S == 0:
+        if restless and second >= next_excursion:
             chance.choice(restless).excursion()
+            next_excursion += EXCURSION_EVERY_S
         now_ms = int(time.time() * 1000)
         due: dict[tuple[str, str], list[Reading]] = {}
-        for place, model in enumerate(models):
-            tag = model.tag
-            if (second + place) % max(1, round(tag.period_s)) == 0:
-                value = _tank_value(tag, tanks) if tag.source in tanks else None
-                shown = model.value() if value is None else value
-                due.setdefault((tag.enterprise, tag.gateway), []).append(Reading(now_ms, tag.tag, shown))
-        for where, client in clients.items():
-            client.live()
-            client.send(due.get(where, []))
-        second += 1
-
-
-def _tank_value(tag: Tag, tanks: dict[str, OrdinaryTank]) -> float | None:
-    """Level and inlet of a tank belong together."""
-    if tag.kind == "level":
-        return tanks[tag.source].level_m()
-    return tanks[tag.source].flow_m3h() if tag.kind == "flow" else None
+        for tag, value in works.due(second):
+            due.setdefault((tag.enterprise, tag.gateway), []).append(Reading(now_ms, tag.tag, value))
+        for where, gateway in gateways.items():
+            if where in due:
+                gateway.send(due[where])
+            gateway.client.live()
+        following = max(second + 1, int(time.monotonic() - begun))
+        works.step(following - second)
+        second = following
 
 
 def _accidents(
-    clients: Clients, tags: list[Tag], incidents: list[Incident], config: Config, stop: threading.Event
+    gateways: Gateways, tags: list[Tag], incidents: list[Incident], config: Config, stop: threading.Event
 ) -> None:
+    """One after the other, and again a day later, for as long as there are any that our gateways can play."""
     day = _next_day(config.memory)
-    while not stop.is_set():
-        for incident in incidents:
+    playable = [one for one in incidents if _gateway_of(one, tags) in gateways]
+    while playable and not stop.is_set():
+        for incident in playable:
             _remember(config.memory, day)
-            _play(clients, tags, incident, config, day, stop)
+            _play(gateways[_gateway_of(incident, tags)], tags, incident, config, day, stop)
             if stop.wait(PAUSE_S):
                 return
         day += timedelta(days=1)
 
 
+def _gateway_of(incident: Incident, tags: list[Tag]) -> tuple[str, str]:
+    """The one that all tags of an accident belong to."""
+    place = (incident.enterprise, incident.source)
+    found = {(tag.enterprise, tag.gateway) for tag in tags if (tag.enterprise, tag.source) == place}
+    if len(found) > 1:
+        raise ConfigError(f"{'/'.join(place)} has tags of several gateways; an accident needs one clock")
+    return found.pop() if found else place
+
+
 def _play(
-    clients: Clients, tags: list[Tag], incident: Incident, config: Config, day: date, stop: threading.Event
+    gateway: Gateway, tags: list[Tag], incident: Incident, config: Config, day: date, stop: threading.Event
 ) -> None:
-    """One accident at its speed, in messages of what is due in MESSAGE_S of our time."""
-    begins = clock_on(incident.ends.date(), config.begins) if config.begins else incident.plays_from
-    gateway_of = {tag.tag: (tag.enterprise, tag.gateway) for tag in tags if tag.enterprise == incident.enterprise}
-    due: dict[tuple[str, str], list[Reading]] = {}
-    begun = sent = time.monotonic()
-    for moment, readings in played(incident, tags, day=day, begins=begins, seed=config.seed):
-        for one in readings:
-            due.setdefault(gateway_of[one.tag], []).append(one)
-        at = begun + (moment - begins).total_seconds() / config.speed
-        if at - sent < MESSAGE_S:
-            continue
-        sent = at
-        for where, own in due.items():
-            clients[where].send(own)
-        due = {}
-        if stop.wait(max(0.0, at - time.monotonic())):
-            return
-    for where, own in due.items():
-        clients[where].send(own)
+    """One accident at its speed; it waits for a broker that is behind, so that messages in flight stay few."""
+    begins = incident.moment(config.begins) if config.begins and incident.covers(config.begins) else incident.plays_from
+    for readings in paced(played(incident, tags, day=day, begins=begins, seed=config.seed), config.speed, stop):
+        while gateway.client.is_behind:
+            gateway.client.live()
+            if stop.wait(BEHIND_S):
+                return
+        gateway.send(readings)
 
 
 def _next_day(memory: Path | None) -> date:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,21 @@ class Incident:
             raise IncidentError(f"{self.name}: the figure {name} has no time")
         return found
 
+    def covers(self, clock: str) -> bool:
+        """Whether it was going on at this time of day."""
+        return self._on_its_days(clock) is not None
+
+    def moment(self, clock: str) -> datetime:
+        """The time of day, such as 02:30, as a moment of the accident, which may have begun the day before."""
+        found = self._on_its_days(clock)
+        if found is None:
+            raise IncidentError(f"{self.name}: {clock} is not between {self.begins:%H:%M} and {self.ends:%H:%M}")
+        return found
+
+    def _on_its_days(self, clock: str) -> datetime | None:
+        days = (self.begins.date() + timedelta(days=more) for more in range((self.ends - self.begins).days + 2))
+        return next((at for day in days if self.begins <= (at := clock_on(day, clock)) < self.ends), None)
+
     def shift_to(self, day: date) -> timedelta:
         """Whole days between the accident's last day and another: the times of day stay as they were."""
         return timedelta(days=(day - self.ends.date()).days)
@@ -99,8 +114,10 @@ def read(path: Path) -> Incident:
 
 def clock_on(day: date, clock: str) -> datetime:
     """A time of day, such as 02:30, on a day."""
-    hour, _, minute = clock.partition(":")
-    return datetime(day.year, day.month, day.day, int(hour), int(minute or 0), tzinfo=UTC)
+    try:
+        return datetime.combine(day, time.fromisoformat(clock), tzinfo=UTC)
+    except ValueError as error:
+        raise IncidentError(f"{clock!r} is no time of day such as 02:30") from error
 
 
 def _figure(path: Path, name: str, given: dict[str, Any]) -> Figure:

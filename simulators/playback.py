@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from simulators.incident import Incident
@@ -12,6 +14,10 @@ from simulators.tags import Tag
 
 STEP_S = 1.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MESSAGE_S = 0.5  # of our time: what happens in it is given out together
+MOST_READINGS = 4000  # given out together, however fast it goes
+
+Moments = Iterable[tuple[datetime, list[Reading]]]
 
 
 def played(
@@ -34,4 +40,24 @@ def played(
         if due:
             t_ms = (plant.now + shift - EPOCH) // timedelta(milliseconds=1)
             values = plant.values()
-            yield plant.now, [Reading(t_ms, tag.tag, values.get(tag.tag.partition(".")[2])) for tag in due]
+            yield plant.now, [Reading(t_ms, tag.tag, values.get(tag.last)) for tag in due]
+
+
+def paced(moments: Moments, speed: float, stop: threading.Event) -> Iterator[list[Reading]]:
+    """Readings when their moment has come, `speed` seconds of the accident in one of ours; ends early with `stop`."""
+    held: list[Reading] = []
+    given_s = 0.0
+    first: datetime | None = None
+    begun = 0.0
+    for moment, readings in moments:
+        if first is None:
+            first, begun = moment, time.monotonic()
+        at_s = (moment - first).total_seconds() / speed
+        if held and (at_s - given_s >= MESSAGE_S or len(held) >= MOST_READINGS):
+            if stop.wait(max(0.0, begun + at_s - time.monotonic())):
+                return
+            yield held
+            held, given_s = [], at_s
+        held += readings
+    if held:
+        yield held

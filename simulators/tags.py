@@ -19,13 +19,26 @@ class Tag:
     source: str
     tag: str
     kind: str
+    unit: str
     period_s: float
     limits: dict[str, float]
     on_delay_s: float
+    range: tuple[float, float] | None = None
+    template: str = ""
+
+    @property
+    def last(self) -> str:
+        """The part of the tag that says which instrument of its source it is."""
+        return self.tag.rpartition(".")[2]
 
 
 def read(folder: Path) -> list[Tag]:
     """Every tag of the site; a tag without a gateway is sent by the first of its enterprise."""
+    sources = folder / "sources.csv"
+    templates = {
+        (row["enterprise"], row["code"]): row.get("template") or ""
+        for row in (_rows(sources) if sources.exists() else ())
+    }
     gateways: dict[str, str] = {}
     for row in _rows(folder / "gateways.csv"):
         gateways.setdefault(row["enterprise"], row["code"])
@@ -36,9 +49,12 @@ def read(folder: Path) -> list[Tag]:
             row["source"],
             row["tag"],
             row["kind"],
+            row.get("unit") or "",
             float(row.get("period_s") or 60),
             {level: float(row[level]) for level in LEVELS if row.get(level)},
             float(row.get("on_delay_s") or 0),
+            (float(row["range_lo"]), float(row["range_hi"])) if row.get("range_lo") and row.get("range_hi") else None,
+            templates.get((row["enterprise"], row["source"]), ""),
         )
         for row in _rows(folder / "tags.csv")
         if row["enterprise"] in gateways

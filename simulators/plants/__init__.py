@@ -1,13 +1,18 @@
-"""Physics: each plant goes forward by `step` and shows what its instruments would."""
+"""Physics: each plant goes forward by `step` and shows what its instruments would, or what is true inside it."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
 from simulators.incident import Incident
+from simulators.plants.machines import CooledReactor, DustCollector, Refrigeration, Switchboard
 from simulators.plants.reactor import Reactor
+from simulators.plants.storage import ChlorineStore, GasHolder, GasolineTank, HydrogenStore, RefrigeratedTank, Sphere
 from simulators.plants.tank import Tank
+from simulators.plants.weather import Sky, TailingsDam, Warehouse
 
 
 class Plant(Protocol):
@@ -20,6 +25,33 @@ class Plant(Protocol):
 
     def values(self) -> dict[str, float | None]:
         """What the instruments show now, by the last part of their tag."""
+
+
+class OrdinaryPlant(Protocol):
+    """What every plant of an ordinary day can do."""
+
+    def step(self, dt_s: float) -> None:
+        """Goes forward by so many seconds."""
+
+    def truths(self) -> dict[str, float]:
+        """What is true inside, by the last part of the tags that would show it."""
+
+
+ORDINARY: dict[str, Callable[[Sky, random.Random], OrdinaryPlant]] = {  # by the source's template
+    "T01": GasolineTank,
+    "T02": Sphere,
+    "T03": RefrigeratedTank,
+    "T04": ChlorineStore,
+    "T05": Refrigeration,
+    "T06": CooledReactor,
+    "T07": GasHolder,
+    "T08": HydrogenStore,
+    "T09": Warehouse,
+    "T10": Warehouse,
+    "T11": TailingsDam,
+    "T12": Switchboard,
+    "T13": DustCollector,
+}
 
 
 def plant_of(incident: Incident, seed: int) -> Plant:
