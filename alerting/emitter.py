@@ -68,8 +68,16 @@ class Emitter:
     async def say(self, input_seq: int, at_ms: int, events: Sequence[Event]) -> None:
         """Hands over the events of an input; waits only where too many are under way."""
         first, unsaid = self.spoken.unsaid(input_seq, events)
-        if not unsaid:
-            return
+        if unsaid:
+            await self._hand_over(input_seq, at_ms, first, unsaid)
+
+    async def say_unlogged(self, input_seq: int, at_ms: int, events: Sequence[Event]) -> None:
+        """Hands over events of something that is not on INPUT; `input_seq` is the last that was evaluated before."""
+        if events:
+            marked = [msgspec.structs.replace(event, unlogged=True) for event in events]
+            await self._hand_over(input_seq, at_ms, 0, marked)
+
+    async def _hand_over(self, input_seq: int, at_ms: int, first: int, unsaid: Sequence[Event]) -> None:
         async with self._changed:
             await self._changed.wait_for(lambda: len(self._waiting) < MOST_WAITING)
             for begin in range(0, len(unsaid), MOST_EVENTS):

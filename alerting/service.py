@@ -15,8 +15,8 @@ from alerting.evaluation import LINE_PAUSE_S, Evaluation, restored, when_it_answ
 from alerting.snapshot import Shelf, Snapshot, pack_latest
 from ingest.status import RoleStatus, tell
 from line.clock import SteadyClock
-from line.log import Line, LineError, Unavailable
-from line.messages import Tick
+from line.log import Line, LineError, LineFull, Unavailable
+from line.messages import Batch, Tick
 from registry.store import announce, head
 
 log = structlog.get_logger()
@@ -93,6 +93,7 @@ class Role:
                 tasks.create_task(self._clock.steer(self._line), name="clock"),
                 tasks.create_task(tell(self._line, self._status), name="status"),
             ]
+            await self._line.listen(self._hear)
             await self._line.answer(PING, self._ping)
             await stop.wait()
             await self._emitter.all_said()
@@ -113,6 +114,16 @@ class Role:
                     async with self._moved:
                         self._moved.notify_all()
 
+    async def _hear(self, batch: Batch) -> None:
+        """Readings that INPUT has no room for: evaluated at once, marked, and passed over when they are on INPUT."""
+        await self._reached(await when_it_answers(self._line.last_input))
+        await self._unlogged(batch)
+
+    async def _unlogged(self, message: Batch | Tick) -> None:
+        now_ms = self._clock.now_ms()
+        events = self._evaluation.engine.apply(message, now_ms)
+        await self._emitter.say_unlogged(self._evaluation.input_seq, now_ms, events)
+
     async def _reached(self, input_seq: int) -> None:
         async with self._moved:
             await self._moved.wait_for(lambda: self._evaluation.input_seq >= input_seq)
@@ -131,6 +142,10 @@ class Role:
                 continue
             try:
                 asked = await self._line.append(Tick(now))
+            except LineFull:
+                await self._unlogged(Tick(now))  # delays do not wait for room either
+                await asyncio.sleep(LINE_PAUSE_S)
+                continue
             except LineError as error:
                 log.warning("a timer is due but its tick cannot be written", error=str(error))
                 await asyncio.sleep(LINE_PAUSE_S)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from contextlib import aclosing
+from collections import Counter, deque
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -31,6 +31,8 @@ MOST_MESSAGES, MOST_BYTES = 2_000, 1 << 20
 ANNOUNCE_MS = 1_000  # how often gateways are looked after
 FINISH_S = 3.0  # what is in hand at the end may take this long; what is not done is redelivered at the next start
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # between two attempts at the line
+# Parcels held while INPUT is full, each at most 512 KiB; then nothing more is taken, and the broker holds the rest.
+MOST_UNLOGGED = 256
 USAGE_S = 5.0
 NEARLY_FULL = 0.9  # of INPUT: after that the alarm could not be written
 
@@ -64,6 +66,7 @@ class Ingest:
         self._counts = Counts()
         self._trouble: str | None = None  # why nothing can be kept at the moment
         self._nearly_full = False
+        self._unlogged: deque[Parcel[_Message | None]] = deque()  # what INPUT had no room for
 
     async def run(self, stop: asyncio.Event) -> None:
         await self._first_registry()
@@ -87,11 +90,16 @@ class Ingest:
         log.info("ingest ended", left=self._subscriber.waiting)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        while self._subscriber.waiting or not stop.is_set():
+        while self._subscriber.waiting or self._unlogged or not stop.is_set():
             await self._one_round()
 
     async def _one_round(self) -> None:
-        taken = await self._subscriber.take(MOST_MESSAGES, MOST_BYTES, ANNOUNCE_MS / 1000)
+        await self._keep_unlogged()
+        if len(self._unlogged) >= MOST_UNLOGGED:
+            await asyncio.sleep(LONGEST_PAUSE_S / 4)
+            return
+        timeout_s = LONGEST_PAUSE_S / 4 if self._unlogged else ANNOUNCE_MS / 1000
+        taken = await self._subscriber.take(MOST_MESSAGES, MOST_BYTES, timeout_s)
         prepared: list[tuple[_Message | None, list[Part]]] = []
         for one in taken:
             outcome = self._read(one)
@@ -109,8 +117,25 @@ class Ingest:
             return refused(taken.arrival, topic_of(taken.arrival.topic), [Refusal(Reason.WRONG_TYPE, detail)])
 
     async def _keep(self, parcel: Parcel[_Message | None]) -> None:
+        """On the line, then confirmed; while INPUT is full the engine is told all the same, and nobody confirmed."""
+        if not self._unlogged and (parcel.batch is None or await self._append(parcel.batch)):
+            self._confirm(parcel)
+            return
+        self._unlogged.append(parcel)
         if parcel.batch is not None:
-            await self._append(parcel.batch)
+            with suppress(Unavailable):  # it is tried again with the line itself
+                await self._line.shout(parcel.batch)
+
+    async def _keep_unlogged(self) -> None:
+        """What INPUT had no room for, in its order, as far as there is room now."""
+        while self._unlogged:
+            oldest = self._unlogged[0]
+            if oldest.batch is not None and not await self._append(oldest.batch):
+                return
+            self._unlogged.popleft()
+            self._confirm(oldest)
+
+    def _confirm(self, parcel: Parcel[_Message | None]) -> None:
         ending = [message for message in parcel.ending if message is not None]
         self._subscriber.confirm(message.taken for message in ending)
         for message in ending:
@@ -122,8 +147,8 @@ class Ingest:
             for refusal in outcome.refused:
                 self._counts.refused[refusal.reason.value] += max(refusal.readings, 1)
 
-    async def _append(self, batch: Batch) -> None:
-        """Puts a batch on the line, however long that takes: a repeat is absorbed by all readers."""
+    async def _append(self, batch: Batch) -> bool:
+        """Puts a batch on the line, however long that takes: repeats are absorbed. False: INPUT is full."""
         pause_s = SHORTEST_PAUSE_S
         begun = asyncio.get_running_loop().time()
         while True:
@@ -132,6 +157,7 @@ class Ingest:
                 break
             except LineFull as error:
                 self._say("input-full", error)
+                return False
             except Unavailable as error:
                 self._say("line", error)
             await asyncio.sleep(pause_s)
@@ -141,6 +167,7 @@ class Ingest:
         self._counts.appends += 1
         self._counts.append_s += took_s
         self._counts.append_s_max = max(self._counts.append_s_max, took_s)
+        return True
 
     def _announcements(self) -> list[Part]:
         """What the platform has to say of its gateways, and of itself as far as ingest knows it."""
@@ -219,6 +246,7 @@ class Ingest:
                 "rejects": dict(counts.refused),
                 "waiting": self._subscriber.waiting,
                 "in_flight": self._subscriber.in_flight,
+                "unlogged": len(self._unlogged),
                 "repeats": self._subscriber.repeats,
                 "appends": counts.appends,
                 "append_seconds": round(counts.append_s, 6),

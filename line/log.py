@@ -40,6 +40,7 @@ from line.streams import (
     Usage,
     alarm_subject,
     input_subject,
+    unlogged_subject,
 )
 
 log = structlog.get_logger()
@@ -224,6 +225,24 @@ class Line:
         """
         subject = input_subject(messages.kind_of(message))
         return await self._publish(subject, messages.encode(message), INPUT, {}, timeout)
+
+    async def shout(self, batch: messages.Batch) -> None:
+        """Tells whoever listens now of readings that INPUT has no room for; nothing is kept."""
+        try:
+            await self._nc.publish(unlogged_subject(), messages.encode(batch))
+        except (NatsError, OSError) as error:
+            raise Unavailable(f"nobody can be told: {error}") from error
+
+    async def listen(self, hear: Callable[[messages.Batch], Awaitable[None]]) -> None:
+        """Calls `hear` with what is shouted from now on, one after the other."""
+
+        async def heard(msg: Msg) -> None:
+            batch = messages.decode("batch", msg.data)
+            if isinstance(batch, messages.Batch):
+                await hear(batch)
+
+        await self._nc.subscribe(unlogged_subject(), cb=heard)
+        await self._nc.flush()
 
     async def emit(self, payload: bytes, *, input_seq: int, expected: int, timeout: float = 5.0) -> int:
         """Puts the events of one input on ALARM, after the message `expected` (0: none yet); returns its sequence.

@@ -48,5 +48,10 @@ def input_subject(kind: str) -> str:
     return f"hw.input.{PARTITION}.{kind}"
 
 
+def unlogged_subject() -> str:
+    """Readings that INPUT has no room for: held in memory alone, so that alarms do not wait for the room."""
+    return f"hw.unlogged.{PARTITION}"
+
+
 def alarm_subject() -> str:
     return f"hw.alarm.{PARTITION}"

@@ -43,25 +43,26 @@ class Plant:
         self._hashes = itertools.count(1)
 
     async def read(self, values: dict[str, float], *, t: int | None = None, quality: int = 192) -> int:
+        return await self._line.append(self.batch(values, t=t, quality=quality))
+
+    def batch(self, values: dict[str, float], *, t: int | None = None, quality: int = 192) -> Batch:
         now = self.clock.now_ms()
         n = len(values)
         points = [self._site.tags[key].id for key in values]
         enterprise = next(iter(values)).partition("/")[0]
         gateway = next(g.id for g in self._site.gateways.values() if g.enterprise == enterprise)
-        return await self._line.append(
-            Batch(
-                registry=self._site.version,
-                hashes=np.array([next(self._hashes)], np.uint64),
-                gateways=np.array([gateway], np.int32),
-                at_ms=np.array([now], np.int64),
-                message=np.zeros(n, np.int32),
-                points=np.array(points, np.int32),
-                t_ms=np.full(n, now if t is None else t, np.int64),
-                values=np.array(list(values.values()), np.float64),
-                qualities=np.full(n, quality, np.uint8),
-                clocks=np.full(n, CLOCK_GATEWAY, np.uint8),
-                source_t_ms=np.full(n, now if t is None else t, np.int64),
-            )
+        return Batch(
+            registry=self._site.version,
+            hashes=np.array([next(self._hashes)], np.uint64),
+            gateways=np.array([gateway], np.int32),
+            at_ms=np.array([now], np.int64),
+            message=np.zeros(n, np.int32),
+            points=np.array(points, np.int32),
+            t_ms=np.full(n, now if t is None else t, np.int64),
+            values=np.array(list(values.values()), np.float64),
+            qualities=np.full(n, quality, np.uint8),
+            clocks=np.full(n, CLOCK_GATEWAY, np.uint8),
+            source_t_ms=np.full(n, now if t is None else t, np.int64),
         )
 
 

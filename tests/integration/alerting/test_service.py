@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -14,8 +15,9 @@ from alerting.engine import Engine
 from alerting.events import Ev, Event, State
 from alerting.service import EngineStatus
 from alerting.snapshot import NAMES, STORE, newest, opened, unpack_latest
-from line.log import Fenced, Line
+from line.log import Fenced, Line, LineFull, Unavailable
 from line.messages import Command
+from line.streams import Limits
 from tests.integration.alerting.conftest import Plant, engine, events, heard, running
 
 
@@ -205,3 +207,38 @@ async def _until_snapshot(line: Line, input_seq: int) -> int:
             if found is not None and found.input_seq >= input_seq:
                 return found.input_seq
             await asyncio.sleep(0.05)  # an object store cannot be watched through the line
+
+
+async def test_while_input_is_full_alarms_are_raised_all_the_same_and_not_again_when_there_is_room(
+    line: Line, plant: Plant
+) -> None:
+    async with running(engine(line)):
+        await plant.read({"E1/FAST": 1, "E1/SLOW": 1})
+        await _until_current(line)
+        await line.ensure(Limits(input_bytes=(await line.usage()).input_bytes + 1, alarm_bytes=64 << 20))
+        waiting = plant.batch({"E1/FAST": 85, "E1/SLOW": 85})
+        with pytest.raises(LineFull):
+            await line.append(waiting)
+        await line.shout(waiting)
+        _, raised = await heard(line, lambda e: e.tag == "FAST" and e.ev is Ev.ACTIVE)
+        _, delayed = await heard(line, lambda e: e.tag == "SLOW" and e.ev is Ev.ACTIVE)
+        assert (raised.unlogged, delayed.unlogged) == (True, True)
+        assert delayed.t == raised.t + 3000, "a delay does not wait for room either"
+
+        await line.ensure(Limits(input_bytes=64 << 20, alarm_bytes=64 << 20))
+        await line.append(waiting)
+        await plant.read({"E1/LOW": 85})
+        await heard(line, lambda e: e.tag == "LOW" and e.ev is Ev.ACTIVE)
+        said = await events(line)
+        assert [event.tag for event in said if event.ev is Ev.ACTIVE] == ["FAST", "SLOW", "LOW"]
+        assert not said[-1].unlogged
+
+
+async def _until_current(line: Line) -> None:
+    """Returns once the engine has evaluated all that there is."""
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(Unavailable):
+                await line.ask(service.PING)
+                return
+            await asyncio.sleep(0.02)  # nobody listens yet
