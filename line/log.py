@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import nats.js.api
 import structlog
-from nats.aio.client import Client
+from nats.aio.client import PING_PROTO, Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, NoRespondersError, OutboundBufferLimitError
 from nats.errors import Error as NatsError
@@ -101,6 +101,14 @@ class _Client(Client):
             return asking.result()
         finally:
             asking.cancel()
+
+
+    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
+        """In line behind what was sent before: the library's own writes past the commands that still wait, so that its
+        `flush` returned before a subscription had reached the server."""
+        self._pongs.append(future if future is not None else asyncio.Future())
+        await self._send_command(PING_PROTO)
+        await self._flush_pending()
 
 
 class Line:

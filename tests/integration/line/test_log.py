@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import numpy as np
@@ -144,12 +145,31 @@ async def test_an_object_of_many_chunks_comes_back_whole(line: Line) -> None:
     assert await line.get_object("snapshots", "none") is None
 
 
-async def test_a_question_is_answered_by_another_connection(line: Line, line_url: str) -> None:
-    other = await Line.connect(line_url, name="other")
+@pytest.fixture
+async def other(line_url: str) -> AsyncIterator[Line]:
+    connected = await Line.connect(line_url, name="other")
+    yield connected
+    await connected.close()
 
-    async def answer(payload: bytes) -> bytes:
-        return payload + b"!"
 
-    await other.answer("hw.ping.test", answer)
+async def exclaim(payload: bytes) -> bytes:
+    return payload + b"!"
+
+
+async def test_a_question_is_answered_by_another_connection(line: Line, other: Line) -> None:
+    await other.answer("hw.ping.test", exclaim)
     assert await line.ask("hw.ping.test", b"hello") == b"hello!"
-    await other.close()
+
+
+async def test_who_answers_is_known_to_the_server_before_he_says_so(line: Line, other: Line) -> None:
+    """What waits to be written is held up for a moment, as a busy machine does."""
+    transport = other._nc._transport
+    assert transport is not None
+    write = transport.writelines
+
+    def late(payload: list[bytes]) -> None:
+        asyncio.get_running_loop().call_later(0.05, write, list(payload))
+
+    transport.writelines = late  # type: ignore[method-assign]
+    await other.answer("hw.ping.late", exclaim)
+    assert await line.ask("hw.ping.late", b"hello") == b"hello!"
