@@ -174,11 +174,17 @@ def _play(
 
 def _next_day(memory: Path | None) -> date:
     """The day after the last one that was played, also by an earlier run."""
-    if memory is not None and memory.exists():
-        return date.fromisoformat(json.loads(memory.read_text())["day"]) + timedelta(days=1)
-    return datetime.now(UTC).date() - timedelta(days=DAYS_AGO)
+    try:
+        played_last = date.fromisoformat(json.loads(memory.read_text())["day"]) if memory else None
+    except FileNotFoundError:
+        played_last = None
+    except (ValueError, KeyError, TypeError):  # damaged: no day but a late one is surely later than what was played
+        played_last = datetime.now(UTC).date()
+    return played_last + timedelta(days=1) if played_last else datetime.now(UTC).date() - timedelta(days=DAYS_AGO)
 
 
 def _remember(memory: Path | None, day: date) -> None:
     if memory is not None:
-        memory.write_text(json.dumps({"day": day.isoformat()}))
+        new = memory.with_suffix(".new")
+        new.write_text(json.dumps({"day": day.isoformat()}))
+        new.replace(memory)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "incidents"
+PUBLISHED, INTERPOLATED = "published", "interpolated"
 
 
 class IncidentError(Exception):
@@ -121,15 +122,17 @@ def clock_on(day: date, clock: str) -> datetime:
 
 
 def _figure(path: Path, name: str, given: dict[str, Any]) -> Figure:
-    """`published` marks all that a figure gives; `value_published` and `at_published` mark one of two."""
-    marks = {part: given.get(f"{part}_published", given.get("published")) for part in ("value", "at") if part in given}
-    if not marks or not given.get("says") or not all(isinstance(mark, bool) for mark in marks.values()):
-        raise IncidentError(f"{path.name}: {name}: must say what it is, and of each thing whether it was published")
+    """`is` marks all that a figure gives; `value_is` and `at_is` mark one of two."""
+    marks = {part: given.get(f"{part}_is", given.get("is")) for part in ("value", "at") if part in given}
+    if not marks or not given.get("says") or not set(marks.values()) <= {PUBLISHED, INTERPOLATED}:
+        raise IncidentError(
+            f"{path.name}: {name}: must say what it is, and of each thing whether it is {PUBLISHED} or {INTERPOLATED}"
+        )
     value = given.get("value")
     return Figure(
         given["says"],
         None if value is None else float(value),
         given.get("at"),
-        value_published=bool(marks.get("value")),
-        at_published=bool(marks.get("at")),
+        value_published=marks.get("value") == PUBLISHED,
+        at_published=marks.get("at") == PUBLISHED,
     )

@@ -41,12 +41,49 @@ def test_an_unknown_accident_names_those_that_there_are() -> None:
         load("titanic")
 
 
-def test_a_figure_without_a_mark_is_refused(tmp_path: Path) -> None:
-    text = (FOLDER / "buncefield.toml").read_text().replace("published = true\n", "", 1)
+@pytest.mark.parametrize(
+    ("mark", "instead"),
+    [('is = "published"\n', ""), ('is = "published"\n', 'is = "likely"\n'), ('at_is = "published"\n', "")],
+    ids=["none", "another word", "one of two"],
+)
+def test_a_figure_without_a_mark_is_refused(tmp_path: Path, mark: str, instead: str) -> None:
+    text = (FOLDER / "buncefield.toml").read_text()
+    assert mark in text
     path = tmp_path / "faulty.toml"
-    path.write_text(text)
-    with pytest.raises(IncidentError, match="whether it was published"):
+    path.write_text(text.replace(mark, instead, 1))
+    with pytest.raises(IncidentError, match="published or interpolated"):
         read(path)
+
+
+PUBLISHED_OF_BUNCEFIELD = {
+    "fill_m3h": (550, "19:00:00"),
+    "stock_check": (None, "00:00:00"),
+    "gauge_freezes": (None, "03:00:00"),
+    "overflow_begins": (None, "05:20:00"),
+    "gas_begins": (None, "05:38:00"),
+    "cloud_depth_m": (2, "05:46:00"),
+    "flow_rises": (None, "05:50:00"),
+    "flow_risen_m3h": (890, "06:00:00"),
+    "explosion": (None, "06:01:32"),
+    "spilled_t": (300, None),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED_OF_BUNCEFIELD)
+def test_what_was_published_of_buncefield_is_in_the_file_and_marked(name: str) -> None:
+    value, clock = PUBLISHED_OF_BUNCEFIELD[name]
+    figure = load("buncefield").figures[name]
+    assert (figure.value, f"{figure.at:%H:%M:%S}" if figure.at else None) == (value, clock)
+    assert all(figure.marks)
+
+
+def test_what_was_not_published_of_t2_is_not_marked_as_if_it_were() -> None:
+    figures = load("t2-laboratories").figures
+    invented = {name for name in ("mixer_on", "heater_off", "cooling_wanted", "disc_bursts")}
+    assert {name for name in invented if figures[name].at_published} == set()
+    assert {name for name in invented if figures[name].value_published} == invented
+    assert figures["burst"].at_published
+    assert not figures["burst"].value_published
 
 
 def test_buncefield_spills_what_the_report_says() -> None:
