@@ -102,7 +102,6 @@ class _Client(Client):
         finally:
             asking.cancel()
 
-
     async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
         """In line behind what was sent before: the library's own writes past the commands that still wait, so that its
         `flush` returned before a subscription had reached the server."""
