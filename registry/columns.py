@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from registry.csvfiles import NUMBER
+from registry.ruletypes import RULE_TYPES
 from registry.site import (
     LEVELS,
     Contact,
@@ -38,7 +39,6 @@ KINDS = (
     "discrete",
     "other",
 )
-RULE_TYPES = ("FLAT", "RATE", "DEV", "BALANCE", "DISC", "VOTE")
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 TAG_CODE = re.compile(r"""[^\s"'`/\\+#\x00-\x1f\x7f]{1,64}""")

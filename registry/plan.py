@@ -65,7 +65,7 @@ def rule_settings(site: Site, rule: Rule) -> RuleSettings:
         params=rule.params,
         alarm=AlarmSettings(
             limit=1.0,
-            on_delay_ms=_ms(rule.on_delay_s or 0.0),
+            on_delay_ms=_ms((rule.on_delay_s or 0.0) + rule.params.get("seconds", 0.0)),  # DISC: how long it may differ
             off_delay_ms=_ms(rule.off_delay_s or 0.0),
             latch=bool(rule.latch),
             ack_rtn=defaults.ack_on_return(priority),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
+from registry import ruletypes
 from registry.alarms import refusal
 from registry.faults import Fault
 from registry.plan import NoDeadband, point_settings
@@ -12,9 +13,6 @@ from registry.platform import PLATFORM
 from registry.site import Region, Rule, Site, Tag
 
 UNITLESS = frozenset({"discrete", "other"})
-FLAT_INPUTS = ("flow", "level")
-FLAT_PARAMS = ("flow_min", "noise", "minutes")
-FLAT_EXAMPLE = "flow_min=50;noise=0.003;minutes=5"
 
 Found = tuple[str, str]  # column, text
 
@@ -109,21 +107,7 @@ def _rule(site: Site, rule: Rule) -> Iterator[Found]:
     for role, tag in rule.inputs.items():
         if f"{rule.enterprise}/{tag}" not in site.tags:
             yield "inputs", f"{role}={tag}: {rule.enterprise} has no tag {tag}; name one of tags.csv"
-    if rule.type == "FLAT":
-        yield from _flat(rule)
-    else:
-        yield "type", f"{rule.type} cannot be evaluated by this release and would never ring; FLAT can"
-
-
-def _flat(rule: Rule) -> Iterator[Found]:
-    if set(rule.inputs) != set(FLAT_INPUTS):
-        yield "inputs", "a FLAT rule has the inputs flow and level: flow=TAG;level=TAG"
-    if set(rule.params) != set(FLAT_PARAMS):
-        yield "params", f"a FLAT rule has the parameters {', '.join(FLAT_PARAMS)}: {FLAT_EXAMPLE}"
-        return
-    for name in ("noise", "minutes"):
-        if rule.params[name] <= 0:
-            yield "params", f"{name} must be more than 0, as in {FLAT_EXAMPLE}"
+    yield from ruletypes.faults_of(rule.type, rule.inputs, rule.params)
 
 
 def _contact(site: Site, enterprise: str, region: str) -> Iterator[Found]:

@@ -14,8 +14,8 @@ from alerting.engine import plans
 from alerting.engine.arrivals import UNSEEN, Gateways
 from alerting.engine.commands import act
 from alerting.engine.dedupe import Hashes
-from alerting.engine.detectors import FlatState
-from alerting.engine.points import BEFORE, LATEST, NEVER, NONE, Place, Point, Standing, Waiting
+from alerting.engine.detectors import DetectorState
+from alerting.engine.points import BEFORE, LATEST, NEVER, NONE, Place, Point, Reading, Standing, Waiting
 from alerting.engine.rules import tick
 from alerting.engine.snapshot import SnapshotError, pack, unpack
 from alerting.engine.state import ASLEEP, COLUMNS, State, chunks
@@ -58,10 +58,10 @@ class _Rest(msgspec.Struct):
     standing: dict[int, Standing]
     waiting: dict[int, Waiting]
     confirms: dict[int, int]
-    readings: dict[int, tuple[float, str]]
+    readings: dict[int, Reading]
     retired: list[int]
     rules: dict[int, RuleSettings]
-    detectors: dict[int, FlatState]
+    detectors: dict[int, DetectorState]
     delays: dict[int, list[tuple[int, int]]]
 
 

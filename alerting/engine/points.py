@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -49,6 +49,14 @@ class Standing(msgspec.Struct, gc=False):
     realarm_due: int = NEVER
     until: int = NEVER  # end of the shelve, in event time
     confirm_at: int = NEVER  # engine clock: when a late raise is annunciated if it is still active
+
+
+class Reading(NamedTuple):
+    """What the events of a rule show: what was measured, its unit and the limit that it is held against."""
+
+    value: float
+    unit: str
+    limit: float | None
 
 
 class Waiting(msgspec.Struct):
@@ -155,7 +163,8 @@ class Point:
     watched: bool
     alarms: list[Alarm] = field(default_factory=list)
     waiting: Waiting | None = None
-    reading: tuple[float, str] | None = None  # a rule's: the value and unit that its events show
+    reading: Reading | None = None  # a rule's: what its events show
+    coming: Reading | None = None  # the reading of the sample that is being applied
     confirm_at: int = NEVER  # engine clock, not after any late raise of it is due to be annunciated
     fence: int = BEFORE  # no timer of event time is due before
     timer_due: int | None = None  # its earliest timer but the loss of the signal, where the last sample found it
@@ -185,15 +194,7 @@ class Point:
     @property
     def special(self) -> bool:
         """Whether each of its samples must take the scalar path."""
-        return (
-            self.watched
-            or self.gateway >= 0
-            or self.lost
-            or not self.heard
-            or self.place.reorder_ms > 0
-            or bool(self.place.rule)
-            or self.confirm_at != NEVER
-        )
+        return self.gateway >= 0 or self.lost or not self.heard or self.place.reorder_ms > 0 or self.confirm_at != NEVER
 
     def find(self, name: str) -> Alarm | None:
         """Its alarm of that name."""

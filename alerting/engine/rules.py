@@ -201,6 +201,8 @@ def _apply(p: Point, t: int, v: float, quality: int, late: bool, voice: Voice) -
             _lose(p, t, late)
         return
     p.value = v
+    if p.coming is not None:
+        p.reading, p.coming = p.coming, None
     if was_lost:
         p.status_t = max(t, p.status_t)
         voice.point(p, Ev.GOOD, p.status_t, late=late)

@@ -17,6 +17,7 @@ from alerting.engine.points import (
     Alarm,
     Place,
     Point,
+    Reading,
     Standing,
     Waiting,
     profile_of,
@@ -111,7 +112,7 @@ class State:
         self.standing: dict[int, Standing] = {}
         self.waiting: dict[int, Waiting] = {}
         self.confirms: dict[int, int] = {}  # slot: engine clock at which a late raise of it is due
-        self.readings: dict[int, tuple[float, str]] = {}  # slot of a rule: the value and unit that its events show
+        self.readings: dict[int, Reading] = {}  # slot of a rule: what its events show
         self.retired: list[int] = []  # rows free for new points
         self.future_ms: npt.NDArray[np.int64] | None = None  # max_future_ms of each point, where any has one
         self.dirty: npt.NDArray[np.bool_] = np.ones(0, np.bool_)  # blocks whose wake is not known any more

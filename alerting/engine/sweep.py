@@ -75,8 +75,10 @@ def rounds(state: State, samples: Samples) -> Iterator[Round]:
         yield Round(samples.take(np.sort(np.concatenate(rest))), repeated=True)
 
 
-def sweep(state: State, samples: Samples) -> Samples | None:
-    """Applies the samples that cannot change anything, one a point at most; answers the others, None where none is.
+def sweep(state: State, samples: Samples) -> tuple[Samples | None, Samples | None]:
+    """Applies the samples that cannot change anything, one a point at most.
+
+    Answers the others, and those of the applied ones that a rule watches; None where there are none.
 
     Quiet is: newer than the last, good or uncertain, no timer due by then, and no condition flips at that value. All
     that needs more than that has an empty quiet range (State.quiet_lo).
@@ -90,10 +92,12 @@ def sweep(state: State, samples: Samples) -> Samples | None:
     if state.future_ms is not None:
         quiet &= t - samples.at <= state.future_ms.take(slots)
     if quiet.all():
-        _move(state, samples)
-        return None
-    _move(state, samples.take(quiet))
-    return samples.take(~quiet)
+        moved, rest = samples, None
+    else:
+        moved, rest = samples.take(quiet), samples.take(~quiet)
+    _move(state, moved)
+    watched = state.watched.take(moved.slots)
+    return rest, moved.take(watched) if watched.any() else None
 
 
 def _move(state: State, samples: Samples) -> None:

@@ -109,7 +109,7 @@ class Voice:
             ann=ann,
             q=p.status,
             value=_value(p),
-            limit=None if p.place.rule else a.limit,
+            limit=_limit(p, a),
             unit=_unit(p),
             received_at=_arrival(p),
             late=late,
@@ -187,9 +187,15 @@ def _arrival(p: Point) -> int | None:
 
 def _value(p: Point) -> float | None:
     if p.reading is not None:
-        return p.reading[0]
+        return p.reading.value
     return None if p.quality == NONE or p.value != p.value else p.value
 
 
+def _limit(p: Point, a: Alarm) -> float | None:
+    if p.place.rule:
+        return None if p.reading is None else p.reading.limit
+    return a.limit
+
+
 def _unit(p: Point) -> str | None:
-    return (p.place.unit if p.reading is None else p.reading[1]) or None
+    return (p.place.unit if p.reading is None else p.reading.unit) or None

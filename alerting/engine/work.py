@@ -47,8 +47,12 @@ class Work:
         for part in rounds(self._state, samples):
             if part.repeated or len(part.samples) < FEW:
                 self._walk(part.samples, -1)
-            elif (rest := sweep(self._state, part.samples)) is not None:
-                self._walk(rest, -1)
+            else:
+                rest, watched = sweep(self._state, part.samples)
+                if rest is not None:
+                    self._walk(rest, -1)
+                if watched is not None:
+                    self._tap(watched)
         self._detect()
 
     def _walk(self, samples: Samples, row: int) -> None:
@@ -107,6 +111,13 @@ class Work:
         if voice.taps:
             self._taps += [(order, tap) for tap in voice.taps]
             voice.taps = []
+
+    def _tap(self, samples: Samples) -> None:
+        """What a rule watches moved nothing by itself; the detectors learn of it all the same."""
+        columns = (samples.order, samples.message, samples.slots, samples.t, samples.value, samples.quality, samples.at)
+        for order, message, slot, t, v, quality, at in zip(*(column.tolist() for column in columns), strict=True):
+            late = at - t > self._usual[message] + LATE_MS
+            self._taps.append((order, Tap(slot, t, v, quality, at, late)))
 
     def _detect(self) -> None:
         """The detectors learn of their inputs in the order of the readings."""

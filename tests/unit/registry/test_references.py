@@ -59,8 +59,8 @@ RULES = "enterprise,source,rule,type,inputs,params"
             "tags.csv:3: tag: E/T stands on line 2 already; keep one",
         ),
         (
-            {"rules": "enterprise,source,rule,type,inputs\nE,S,R,RATE,x=S.LT\n"},
-            "rules.csv:2: type: RATE cannot be evaluated by this release",
+            {"rules": f"{RULES}\nE,S,R,RATE,x=S.LT,window_s=60;rise=1\n"},
+            "rules.csv:2: inputs: a RATE rule has the inputs value: value=TAG",
         ),
         (
             {"rules": f"{RULES}\nE,S,R,FLAT,flow=S.FI;level=NO,flow_min=1;noise=1;minutes=1\n"},
@@ -72,7 +72,7 @@ RULES = "enterprise,source,rule,type,inputs,params"
         ),
         (
             {"rules": "enterprise,source,rule,type,inputs\nE,S,R,FLAT,flow=S.FI;level=S.LT\n"},
-            "rules.csv:2: params: a FLAT rule has the parameters flow_min, noise, minutes",
+            "rules.csv:2: params: a FLAT rule needs flow_min, noise, minutes",
         ),
         (
             {"rules": f"{RULES}\nE,S,R,FLAT,flow=S.FI;level=S.LT,flow_min=1;noise=0;minutes=1\n"},

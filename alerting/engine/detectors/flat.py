@@ -1,42 +1,36 @@
-"""Readings of several tags to a condition beyond limits: FLAT, a level that stands still while it is being filled."""
+"""A flow and a level to a gauge that cannot be true: FLAT, a level that stands still while it is being filled."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from math import isfinite, nan
-from typing import NamedTuple
 
 import msgspec
 
-from alerting.engine.points import BAD, BEFORE, GOOD, NEVER, NONE, UNCERTAIN
+from alerting.engine.detectors.inputs import Inputs, Verdict
+from alerting.engine.points import BAD, GOOD, NEVER, NONE, UNCERTAIN
 from registry.alarms import RuleSettings
 
 FLOW, LEVEL = 0, 1
 
 
-class Verdict(NamedTuple):
-    """A sample for the rule's own point: its condition as 1 or 0, or BAD where it is unknown."""
+class FlatState(msgspec.Struct, tag="flat"):
+    """What a FLAT detector remembers; the list of pieces is bounded by the readings of one window."""
 
-    t: int
-    value: float
-    quality: int
-
-
-class FlatState(msgspec.Struct):
-    """What a FLAT detector remembers; `pending` and the lists of pieces are bounded by the readings of one window."""
-
-    pending: tuple[list[tuple[int, float, int]], list[tuple[int, float, int]]]
-    newest: list[int]
+    inputs: Inputs
     quality: list[int]
     flow_since: int = NEVER  # flow at or above its least since then; NEVER: it is not
     pieces: list[tuple[int, float]] = []  # level from that time on, the oldest that still matters first
     known_since: int = NEVER  # both inputs good since then; NEVER: unknown
     condition: bool = False
-    reached: int = BEFORE
 
 
 class Flat:
     """While flow >= flow_min and the level stays inside less than `noise`, for a whole window of `minutes`: true.
+
+    max L - min L < noise over (t - minutes, t], in the tags' own units; `noise` above the gauge's own, so that a frozen
+    gauge with noise is seen, and below what the flow must move. Without flow a level may rest for ever.
 
     It runs in event time: up to the smaller of its inputs' newest times, sample by sample in order of time, whatever
     order they came in. Between samples the last value holds. True from the very time at which the window is full.
@@ -47,7 +41,8 @@ class Flat:
         self.flow_min = settings.params["flow_min"]
         self.noise = settings.params["noise"]
         self.window = round(settings.params["minutes"] * 60_000)
-        self.state = state or FlatState(pending=([], []), newest=[BEFORE, BEFORE], quality=[NONE, NONE])
+        self.limit: float | None = None
+        self.state = state or FlatState(Inputs.of(2), [NONE, NONE])
         self._pieces: deque[tuple[int, float]] = deque()
         self._first = 0  # number of the oldest piece
         # (number of a piece, level): the largest from there on, and the smallest; the first are those of the whole
@@ -56,10 +51,9 @@ class Flat:
         for t, v in self.state.pieces:
             self._append(t, v)
 
-    @property
-    def level(self) -> float | None:
-        """The last known level, for its events to show."""
-        return self._pieces[-1][1] if self._pieces else None
+    def unit(self, units: Sequence[str]) -> str:
+        """Of what its events show, from the units of its inputs."""
+        return units[LEVEL]
 
     def keep(self) -> FlatState:
         """What a snapshot holds of it."""
@@ -69,37 +63,24 @@ class Flat:
     def feed(self, which: int, t: int, value: float, quality: int) -> list[Verdict]:
         """An applied sample of an input, or its loss (BAD); answers what that makes of the condition."""
         s = self.state
-        t = max(t, s.reached, s.newest[which])
-        s.newest[which] = t
-        s.pending[which].append((t, value, quality if isfinite(value) else BAD))
-        return self._run(min(s.newest))
-
-    def _run(self, upto: int) -> list[Verdict]:
-        s = self.state
         verdicts: list[Verdict] = []
-        flow, level = s.pending
-        f = g = 0
-        while True:
-            next_flow = flow[f][0] if f < len(flow) else NEVER
-            next_level = level[g][0] if g < len(level) else NEVER
-            t = min(next_flow, next_level)
-            if t > upto:
-                break
-            self._ripen(t, verdicts)
-            if next_flow <= next_level:
-                self._take_flow(*flow[f])
-                f += 1
+        before = s.inputs.reached
+        for entry in s.inputs.take(which, t, value, quality if isfinite(value) else BAD):
+            self._ripen(entry.t, verdicts)
+            if entry.which == FLOW:
+                self._take_flow(entry.t, entry.value, entry.quality)
             else:
-                self._take_level(*level[g])
-                g += 1
-            self._judge(t, verdicts)
-        del flow[:f], level[:g]
-        if upto > s.reached:
-            s.reached = upto
+                self._take_level(entry.t, entry.value, entry.quality)
+            self._judge(entry.t, verdicts)
+        upto = s.inputs.reached
+        if upto > before:
             self._ripen(upto + 1, verdicts)
             if s.known_since != NEVER:
-                verdicts.append(Verdict(upto, float(s.condition), self._quality()))
+                verdicts.append(self._verdict(upto))
         return verdicts
+
+    def _verdict(self, t: int) -> Verdict:
+        return Verdict(t, float(self.state.condition), self._quality(), self._pieces[-1][1] if self._pieces else None)
 
     def _ripen(self, before: int, verdicts: list[Verdict]) -> None:
         """The window fills between samples: the condition is true from that very time."""
@@ -109,7 +90,7 @@ class Flat:
         full = max(s.flow_since, self._pieces[0][0], s.known_since) + self.window
         if full < before:
             s.condition = True
-            verdicts.append(Verdict(full, 1.0, self._quality()))
+            verdicts.append(self._verdict(full))
 
     def _judge(self, t: int, verdicts: list[Verdict]) -> None:
         s = self.state
@@ -123,9 +104,9 @@ class Flat:
             s.known_since = t  # a window with a hole in it proves nothing
         if s.condition and not self._still(t):
             s.condition = False
-            verdicts.append(Verdict(t, 0.0, self._quality()))
+            verdicts.append(self._verdict(t))
         elif again:
-            verdicts.append(Verdict(t, float(s.condition), self._quality()))
+            verdicts.append(self._verdict(t))
 
     def _still(self, t: int) -> bool:
         s = self.state
@@ -169,11 +150,3 @@ class Flat:
 
     def _quality(self) -> int:
         return UNCERTAIN if UNCERTAIN in self.state.quality else GOOD
-
-
-def detector(settings: RuleSettings, state: FlatState | None = None) -> Flat | None:
-    """The detector of a rule; None where this release has none of that type, or its row lacks something."""
-    needed = settings.type == "FLAT" and {"flow", "level"} <= settings.inputs.keys()
-    if not needed or not {"flow_min", "noise", "minutes"} <= settings.params.keys():
-        return None
-    return Flat(settings, state)

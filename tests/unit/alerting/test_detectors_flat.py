@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerting.engine import Engine
-from alerting.engine.detectors import FLOW, LEVEL, Flat, Verdict, detector
+from alerting.engine.detectors import detector
+from alerting.engine.detectors.flat import FLOW, LEVEL, Flat
+from alerting.engine.detectors.inputs import Verdict
 from alerting.events import Ev, Event
 from registry.alarms import AlarmSettings, GatewaySettings, Plan, PointSettings, RuleSettings
 from tests.unit.alerting.histories import Sample, batch
