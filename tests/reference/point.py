@@ -1,0 +1,413 @@
+"""One point with up to four alarms: samples, ticks and commands in, events out, as the rules R1 to R15 say it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.reference.settings import HIGH, ORDER, AlarmConfig, PointConfig, changed, clear_level, fault
+
+Event = dict[str, Any]
+STALE, RETURN, RAISE, REALARM, EXPIRY = range(5)  # the order inside one instant (R3)
+OUTER = {"H": "HH", "L": "LL"}
+INNER = {"HH": "H", "LL": "L"}
+
+
+@dataclass(slots=True)
+class Alarm:
+    """What is remembered of one alarm."""
+
+    level: str
+    config: AlarmConfig
+    condition: bool = False
+    true_since: int = 0  # the condition's, while it is true
+    false_since: int | None = None  # unbroken good evidence that it is false
+    active: bool = False
+    unacked: bool = False
+    latched: bool = False
+    occ: int = 0
+    annunciated_at: int | None = None  # this occurrence's last annunciation
+    moved_at: int | None = None  # last raise or return: its past ends here (R2)
+    returned_at: int | None = None
+    set_at: int | None = None
+    shelved_until: int | None = None
+    oneshot: bool = False
+    suppressed: bool = False
+    out_of_service: bool = False
+
+    @property
+    def visible(self) -> bool:
+        return self.shelved_until is None and not self.suppressed and not self.out_of_service
+
+    @property
+    def shown(self) -> str:
+        if self.out_of_service:
+            return "OOSRV"
+        if self.suppressed:
+            return "DSUPR"
+        if self.shelved_until is not None:
+            return "SHLVD"
+        if self.active:
+            return "UNACK" if self.unacked else "ACKED"
+        if self.latched:
+            return "LATUN" if self.unacked else "LATAK"
+        return "RTNUN" if self.unacked else "NORM"
+
+
+@dataclass(order=True, slots=True)
+class Timer:
+    due: int
+    kind: int
+    rank: int
+    fire: Callable[[int], None] = field(compare=False)
+
+
+class Point:
+    """Feed it in order; `events` grows."""
+
+    def __init__(self, config: PointConfig, alarms: dict[str, AlarmConfig]) -> None:
+        self.config = config
+        self.alarms = {level: Alarm(level, alarms[level]) for level in ORDER if level in alarms}
+        self.events: list[Event] = []
+        self.clock: int | None = None  # the engine's
+        self.newest: tuple[int, int] | None = None  # event time and arrival of the newest sample (R15)
+        self.buffer: list[tuple[int, int, float, str]] = []  # t, number of arrival, v, q
+        self.arrivals = 0
+        self.last: tuple[int, float, str] | None = None  # the last sample applied
+        self.good_value: float | None = None
+        self.status = "G"
+        self.status_at: int | None = None
+        self.last_fired: int | None = None
+        self.stale_due: int | None = None
+        if config.stale_ms is not None and config.start_t is not None:
+            self.stale_due = config.start_t + config.stale_ms
+
+    # Inputs
+
+    def sample(self, t: int, v: float, q: str, at: int) -> None:
+        self._run_clock(at)
+        if not math.isfinite(v):
+            q = "B"
+        if self.config.max_future_ms is not None and t > at + self.config.max_future_ms:
+            self._point_event(t, "FUTURE")
+            return
+        if self.newest is None or t > self.newest[0]:
+            self.newest = (t, at)
+        self.arrivals += 1
+        self.buffer.append((t, self.arrivals, v, q))
+        if self.config.reorder_ms == 0:
+            self._release(t)
+        else:
+            self._release(max(self.newest[0], self.now()) - self.config.reorder_ms)
+
+    def tick(self, now: int) -> None:
+        self._run_clock(now)
+        if self.config.reorder_ms > 0:
+            self._release(self.now() - self.config.reorder_ms)
+        self._fire_before(self.now() - self.lag)
+
+    def command(self, name: str, t: int, level: str, given: dict[str, Any]) -> None:
+        self._run_clock(t)
+        now = self.now()
+        if self.config.reorder_ms > 0:
+            self._release(now - self.config.reorder_ms)
+        self._fire_upto(now - self.lag)
+        alarm = self.alarms[level]
+        match name:
+            case "ACK":
+                self._acknowledge(alarm, now, given.get("occ"))
+            case "RESET":
+                self._reset(alarm, now)
+            case "SHELVE":
+                self._shelve(alarm, now, given)
+            case "UNSHELVE":
+                self._unshelve(alarm, now)
+            case "SUPPRESS":
+                self._suppress(alarm, now, on=given.get("on") is True)
+            case "OOS":
+                self._out_of_service(alarm, now, on=given.get("on") is True, permit=given.get("permit"))
+            case "SET":
+                self._set(alarm, now, given["values"])
+            case _:
+                raise ValueError(name)
+
+    # Time (R3, R15)
+
+    @property
+    def lag(self) -> int:
+        return max(self.config.timer_lag_ms, self.config.reorder_ms)
+
+    def _run_clock(self, at: int) -> None:
+        self.clock = at if self.clock is None else max(self.clock, at)
+
+    def now(self) -> int:
+        """The point's own: its newest sample's time and what the engine's clock has run since that arrived."""
+        assert self.clock is not None
+        if self.newest is None:
+            return self.clock
+        t, at = self.newest
+        return t + self.clock - at
+
+    def _timers(self) -> Iterator[Timer]:
+        if self.stale_due is not None:
+            yield Timer(self.stale_due, STALE, 0, self._go_stale)
+        for rank, alarm in enumerate(self.alarms.values()):
+            yield from self._timers_of(alarm, rank)
+
+    def _timers_of(self, alarm: Alarm, rank: int) -> Iterator[Timer]:
+        config = alarm.config
+        if not alarm.active and alarm.condition:
+            due = alarm.true_since + config.on_delay_ms
+            yield Timer(_latest(due, alarm.set_at), RAISE, rank, lambda t: self._raise(alarm, t))
+        outer = self.alarms.get(OUTER.get(alarm.level, ""))
+        if alarm.active and alarm.false_since is not None and not (outer and outer.active):
+            due = _latest(alarm.false_since + config.off_delay_ms, alarm.set_at)
+            if outer:
+                due = _latest(due, outer.returned_at)
+            yield Timer(due, RETURN, rank, lambda t: self._return(alarm, t))
+        if config.realarm_ms is not None and alarm.active and alarm.visible and alarm.annunciated_at is not None:
+            due = _latest(alarm.annunciated_at + config.realarm_ms, alarm.set_at)
+            yield Timer(due, REALARM, rank, lambda t: self._realarm(alarm, t))
+        if alarm.shelved_until is not None:
+            yield Timer(alarm.shelved_until, EXPIRY, rank, lambda t: self._end_shelve(alarm, t, "expired"))
+
+    def _fire_before(self, end: int) -> None:
+        self._fire_upto(end - 1)
+
+    def _fire_upto(self, end: int) -> None:
+        while (timer := min(self._timers(), default=None)) is not None and timer.due <= end:
+            self.last_fired = _latest(timer.due, self.last_fired)
+            timer.fire(timer.due)
+
+    # Samples (R1, R2, R4 to R7)
+
+    def _release(self, upto: int) -> None:
+        for t, number, v, q in sorted(self.buffer, key=lambda waiting: waiting[:2]):
+            if t <= upto:
+                self.buffer.remove((t, number, v, q))
+                self._take(t, v, q)
+
+    def _take(self, t: int, v: float, q: str) -> None:
+        if self.last is not None:
+            last_t, last_v, last_q = self.last
+            if t == last_t and q == last_q and (q == "B" or v == last_v):
+                return
+            if t < last_t:
+                self._late(t, v, q)
+                return
+        self._fire_before(t)
+        self._apply(t, v, q)
+        self._fire_upto(_latest(t, self.last_fired))
+
+    def _late(self, t: int, v: float, q: str) -> None:
+        violated = [] if q == "B" else [alarm for alarm in self.alarms.values() if _violates(alarm, v)]
+        if violated and not violated[0].active:
+            self._event(t, violated[0], "LATE_VIOLATION", v=v)
+        else:
+            self._point_event(t, "LATE")
+
+    def _apply(self, t: int, v: float, q: str) -> None:
+        self.last = (t, v, q)
+        if self.config.stale_ms is not None:
+            self.stale_due = t + self.config.stale_ms
+        was_lost = self.lost
+        if q == "B":
+            if self.status != "B":
+                self._change_status(_latest(t, self.status_at), "BAD", "B", was_lost=was_lost)
+            return
+        if was_lost:
+            self._change_status(_latest(t, self.status_at), "GOOD", q, was_lost=True)
+        self.status = q
+        self.good_value = v
+        for alarm in self.alarms.values():
+            self._evaluate(alarm, _latest(_latest(t, alarm.moved_at), self.status_at), v)
+
+    @property
+    def lost(self) -> bool:
+        return self.status in ("B", "S")
+
+    def _go_stale(self, t: int) -> None:
+        self.stale_due = None
+        self._change_status(t, "STALE", "S", was_lost=self.lost)
+
+    def _change_status(self, t: int, ev: str, status: str, *, was_lost: bool) -> None:
+        self.status = status
+        self.status_at = t
+        self._point_event(t, ev)
+        if not self.lost or was_lost:
+            return
+        for alarm in self.alarms.values():
+            alarm.false_since = None
+            if alarm.config.on_bad == "alarm" and not alarm.condition:
+                alarm.condition = True
+                alarm.true_since = _latest(t, alarm.moved_at)
+
+    def _evaluate(self, alarm: Alarm, t: int, v: float) -> None:
+        """The last good value against the limit, at t."""
+        if _violates(alarm, v):
+            if not alarm.condition:
+                alarm.condition = True
+                alarm.true_since = t
+        elif alarm.condition and _clears(alarm, v):
+            alarm.condition = False
+            alarm.false_since = None
+        if alarm.condition:
+            alarm.false_since = None
+        elif alarm.false_since is None:
+            alarm.false_since = t
+
+    # What timers do
+
+    def _raise(self, alarm: Alarm, t: int, outer: Alarm | None = None) -> None:
+        t = _latest(t, alarm.moved_at)
+        outer = self.alarms.get(OUTER.get(alarm.level, ""))
+        subsumed = outer is not None and outer.active and outer.visible
+        alarm.active = True
+        alarm.moved_at = t
+        alarm.occ += 1
+        alarm.unacked = alarm.unacked or alarm.visible
+        alarm.latched = alarm.latched or alarm.config.latch
+        ann = alarm.visible and not subsumed
+        alarm.annunciated_at = t if ann else None
+        since = alarm.true_since if alarm.condition else t
+        if not alarm.condition:
+            alarm.false_since = None if self.lost else t
+        self._event(t, alarm, "ACTIVE", since=since, ann=ann)
+        inner = self.alarms.get(INNER.get(alarm.level, ""))
+        if inner is not None and not inner.active:
+            self._raise(inner, t)
+
+    def _return(self, alarm: Alarm, t: int) -> None:
+        t = _latest(t, alarm.moved_at)
+        alarm.active = False
+        alarm.moved_at = t
+        alarm.returned_at = t
+        if not alarm.config.ack_rtn and not alarm.latched:
+            alarm.unacked = False
+        self._event(t, alarm, "RTN", since=alarm.false_since)
+        if alarm.shelved_until is not None and alarm.oneshot:
+            self._end_shelve(alarm, t, "returned")
+
+    def _realarm(self, alarm: Alarm, t: int) -> None:
+        alarm.unacked = True
+        alarm.annunciated_at = t
+        self._event(t, alarm, "REALARM", ann=True)
+
+    # Commands (R9 to R13)
+
+    def _acknowledge(self, alarm: Alarm, t: int, occ: int | None) -> None:
+        if occ is not None and occ != alarm.occ:
+            self._reject(alarm, t, "ACK", "stale_occurrence")
+            return
+        if not alarm.unacked:
+            self._reject(alarm, t, "ACK")
+            return
+        alarm.unacked = False
+        self._event(t, alarm, "ACK")
+        inner = self.alarms.get(INNER.get(alarm.level, ""))
+        if inner is not None and inner.unacked:
+            inner.unacked = False
+            self._event(t, inner, "ACK", cascade=True)
+
+    def _reset(self, alarm: Alarm, t: int) -> None:
+        if not alarm.latched or alarm.active or alarm.unacked or not alarm.visible:
+            self._reject(alarm, t, "RESET", "not_resettable")
+            return
+        alarm.latched = False
+        self._event(t, alarm, "RESET")
+
+    def _shelve(self, alarm: Alarm, t: int, given: dict[str, Any]) -> None:
+        until = given.get("until")
+        if not alarm.config.shelvable:
+            self._reject(alarm, t, "SHELVE")
+        elif not given.get("reason"):
+            self._reject(alarm, t, "SHELVE", "reason_required")
+        elif until is None or not t < until <= t + alarm.config.max_shelve_ms:
+            self._reject(alarm, t, "SHELVE", "duration")
+        else:
+            alarm.shelved_until = until
+            alarm.oneshot = given.get("oneshot") is True
+            alarm.unacked = False
+            self._event(t, alarm, "SHELVED", until=until)
+
+    def _unshelve(self, alarm: Alarm, t: int) -> None:
+        if alarm.shelved_until is None:
+            self._reject(alarm, t, "UNSHELVE")
+        else:
+            self._end_shelve(alarm, t, None)
+
+    def _end_shelve(self, alarm: Alarm, t: int, why: str | None) -> None:
+        alarm.shelved_until = None
+        alarm.oneshot = False
+        ann = self._overlay_over(alarm, t)
+        fields = {} if why is None else {"why": why}
+        self._event(t, alarm, "UNSHELVED", ann=ann, **fields)
+
+    def _suppress(self, alarm: Alarm, t: int, *, on: bool) -> None:
+        if on:
+            alarm.suppressed = True
+            self._event(t, alarm, "SUPPRESSED")
+        else:
+            ended = alarm.suppressed
+            alarm.suppressed = False
+            self._event(t, alarm, "UNSUPPRESSED", ann=ended and self._overlay_over(alarm, t))
+
+    def _out_of_service(self, alarm: Alarm, t: int, *, on: bool, permit: str | None) -> None:
+        if on and not permit:
+            self._reject(alarm, t, "OOS", "permit_required")
+        elif on:
+            alarm.out_of_service = True
+            self._event(t, alarm, "OOS")
+        else:
+            ended = alarm.out_of_service
+            alarm.out_of_service = False
+            self._event(t, alarm, "IN_SERVICE", ann=ended and self._overlay_over(alarm, t))
+
+    def _overlay_over(self, alarm: Alarm, t: int) -> bool:
+        """An overlay has ended: whether that annunciates (R12)."""
+        if not alarm.visible or not (alarm.active or alarm.latched):
+            return False
+        alarm.unacked = True
+        alarm.annunciated_at = t
+        return True
+
+    def _set(self, alarm: Alarm, t: int, values: dict[str, Any]) -> None:
+        config = changed(alarm.config, values)
+        configs = {level: other.config for level, other in self.alarms.items()}
+        if fault(self.config, {**configs, alarm.level: config}) is not None:
+            self._reject(alarm, t, "SET")
+            return
+        alarm.config = config
+        alarm.set_at = t
+        self._event(t, alarm, "CONFIG")
+        if self.good_value is not None and not self.lost:
+            self._evaluate(alarm, _latest(t, alarm.moved_at), self.good_value)
+        self._fire_upto(_latest(t, alarm.moved_at))
+
+    # Events
+
+    def _event(self, t: int, alarm: Alarm, ev: str, **more: object) -> None:
+        event = {"t": t, "alarm": alarm.level, "ev": ev, "state": alarm.shown, "occ": alarm.occ, "q": self.status}
+        self.events.append({**event, "ann": False, **more})
+
+    def _point_event(self, t: int, ev: str) -> None:
+        self.events.append({"t": t, "alarm": "POINT", "ev": ev, "q": self.status, "ann": False})
+
+    def _reject(self, alarm: Alarm, t: int, name: str, reason: str | None = None) -> None:
+        """Refused and logged; the reason is given where the rules name one."""
+        self._event(t, alarm, "REJECT", cmd=name, **({} if reason is None else {"reason": reason}))
+
+
+def _violates(alarm: Alarm, v: float) -> bool:
+    return v >= alarm.config.limit if alarm.level in HIGH else v <= alarm.config.limit
+
+
+def _clears(alarm: Alarm, v: float) -> bool:
+    clear = clear_level(alarm.level, alarm.config)
+    return v < clear if alarm.level in HIGH else v > clear
+
+
+def _latest(t: int, other: int | None) -> int:
+    return t if other is None else max(t, other)
