@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from registry import defaults
@@ -65,7 +66,7 @@ def rule_settings(site: Site, rule: Rule) -> RuleSettings:
         params=rule.params,
         alarm=AlarmSettings(
             limit=1.0,
-            on_delay_ms=_ms((rule.on_delay_s or 0.0) + rule.params.get("seconds", 0.0)),  # DISC: how long it may differ
+            on_delay_ms=_ms(rule.on_delay_s or 0.0) + rule_delay_ms(rule.params),
             off_delay_ms=_ms(rule.off_delay_s or 0.0),
             latch=bool(rule.latch),
             ack_rtn=defaults.ack_on_return(priority),
@@ -74,6 +75,11 @@ def rule_settings(site: Site, rule: Rule) -> RuleSettings:
         ),
         exercise=_is_exercise(site, rule.enterprise),
     )
+
+
+def rule_delay_ms(params: Mapping[str, float]) -> int:
+    """What a DISC rule's `seconds` add to the on-delay of its alarm: how long command and feedback may differ."""
+    return _ms(params.get("seconds", 0.0))
 
 
 def _alarm(tag: Tag, level: str, limit: float) -> AlarmSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 import msgspec
 import numpy as np
@@ -16,7 +17,7 @@ from alerting.engine.commands import act
 from alerting.engine.dedupe import Hashes
 from alerting.engine.detectors import DetectorState
 from alerting.engine.points import BEFORE, LATEST, NEVER, NONE, Place, Point, Reading, Standing, Waiting
-from alerting.engine.rules import tick
+from alerting.engine.rules import tick, wake_of
 from alerting.engine.snapshot import SnapshotError, pack, unpack
 from alerting.engine.state import ASLEEP, COLUMNS, State, chunks
 from alerting.engine.sweep import QUALITY, Samples
@@ -110,14 +111,13 @@ class Engine:
         if points is None:
             for row in self._gateways.silent(now):
                 self._flush(row, voice)
-        chosen = None if points is None else self._slots(points)
-        rules = self._watch.rules
-        for is_rule in (False, True):  # points first: what becomes of them is what rules judge
-            if is_rule and not rules:
-                break
-            slots = self._due(now) if chosen is None else chosen
-            self._tick([slot for slot in slots if (slot in rules) is is_rule], now, voice)
-            self._watch.detect(voice)
+        slots = self._due(now) if points is None else self._slots(points)
+        tied = self._watch.tied(slots)
+        if len(tied) < len(slots):
+            among = set(tied)
+            self._tick([slot for slot in slots if slot not in among], now, voice)
+        if tied:
+            self._in_turn(tied, now, voice)
         return self._said(_in_time(voice.events))
 
     def change(self, plan: Plan, at_ms: int) -> list[Event]:
@@ -322,6 +322,25 @@ class Engine:
             for point in points:
                 tick(point, now, voice)
             self._state.store(points)
+
+    def _in_turn(self, slots: list[int], now: int, voice: Voice) -> None:
+        """Rules and what they watch: each timer when its point's now comes to it, as if ticks had come all along."""
+        turns = [(BEFORE, slot) for slot in slots]
+        heapify(turns)
+        while turns:
+            clock, slot = heappop(turns)
+            (point,) = self._state.load([slot])
+            wake = wake_of(point)
+            if wake > now or point.gateway >= 0:
+                continue
+            if wake > clock:  # not its turn yet
+                heappush(turns, (wake, slot))
+                continue
+            tick(point, wake, voice)
+            self._state.store([point])
+            heappush(turns, (wake, slot))
+            for rule in self._watch.detect(voice):
+                heappush(turns, (wake, rule))
 
     def _due(self, now: int) -> list[int]:
         confirmed = [slot for slot, due in self._state.confirms.items() if due < now]

@@ -84,6 +84,11 @@ def tick(p: Point, clock: int, voice: Voice) -> None:
             advance(p, wake - p.skew, voice)
 
 
+def wake_of(p: Point) -> int:
+    """The engine's clock to which `tick` must come for the next thing to happen to it."""
+    return min(p.confirm_at + 1, _wake(p))
+
+
 def _wake(p: Point) -> int:
     """The engine's clock at which its earliest timer of event time fires, or its buffer gives out a sample."""
     wake = next_timer(p)[0] + p.lag + 1

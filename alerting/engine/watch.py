@@ -55,11 +55,16 @@ class Watch:
         """Rules that nothing evaluates: no detector of their type here, or an input that the plan lacks."""
         return len(self.rules) - len({slot for watchers in self._watchers.values() for slot, _ in watchers})
 
-    def detect(self, voice: Voice) -> None:
-        """The detectors learn what became of their inputs, in the order in which it came to be."""
+    def tied(self, slots: Iterable[int]) -> list[int]:
+        """Those of these points that are rules or that a rule watches."""
+        return [slot for slot in slots if slot in self.rules or slot in self._watchers] if self.rules else []
+
+    def detect(self, voice: Voice) -> list[int]:
+        """The detectors learn what became of their inputs, in the order in which it came to be; the rules' slots."""
         taps, voice.taps = voice.taps, []
         for tap in sorted(taps, key=lambda tap: tap.at):
             self.tapped(tap, voice)
+        return [slot for tap in taps for slot, _ in self._watchers.get(tap.slot, ())]
 
     def tapped(self, tap: Tap, voice: Voice) -> None:
         """One of them learns one thing."""

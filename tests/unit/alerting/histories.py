@@ -53,15 +53,21 @@ class History:
     steps: tuple[Step, ...]
 
 
-FLAT = RuleSettings(
-    id=9,
-    enterprise="E1",
-    source="S1",
-    rule="R1",
-    type="FLAT",
-    inputs={"flow": 0, "level": 1},
-    params={"flow_min": 50.0, "noise": 3.0, "minutes": DELAY / 60_000},
-    alarm=AlarmSettings(limit=1.0, on_delay_ms=500),
+def rule(identity: int, kind: str, inputs: dict[str, int], params: dict[str, float]) -> RuleSettings:
+    alarm = AlarmSettings(limit=1.0, on_delay_ms=500)
+    return RuleSettings(identity, "E1", "S1", f"R{identity}", kind, inputs, params, alarm)
+
+
+RULES = (
+    rule(9, "FLAT", {"flow": 0, "level": 1}, {"flow_min": 50.0, "noise": 3.0, "minutes": DELAY / 60_000}),
+    rule(
+        10, "RATE", {"value": 0}, {"window_s": 20.0, "rise": 30.0, "fall": 30.0, "min_samples": 2.0, "min_span_s": 1.0}
+    ),
+    rule(11, "DEV", {"a": 0, "b": 1}, {"limit": 20.0, "deadband": 5.0}),
+    rule(12, "BALANCE", {"level": 0, "in": 1}, {"area": 1.0, "minutes": 0.1, "limit": 500.0, "deadband": 100.0}),
+    rule(13, "DISC", {"command": 0, "feedback": 1}, {"seconds": 1.0, "tolerance": 10.0}),
+    rule(14, "VOTE", {"a": 0, "b": 1}, {"votes": 1.0, "high": 80.0, "deadband": 2.0}),
+    rule(15, "COMM", {"a": 0, "b": 1}, {}),
 )
 LEVELS = {"HH": 90.0, "H": 80.0, "L": 20.0, "LL": 10.0}
 VALUES = [50.0, 80.0, 79.0, 78.0, 77.999, 81.0, 90.0, 95.0, 88.5, 87.0, 20.0, 21.5, 22.5, 15.0, 10.0, 5.0, 12.5]
@@ -163,7 +169,9 @@ def histories(
         GatewaySettings(0, "E1", "G0", source_clock=drills == 2),
         GatewaySettings(1, "E1", "G1", source_clock=drills > 0),
     )
-    rules = (FLAT,) if points > 1 and drills != 1 and draw(st.booleans()) else ()  # no rule of a drill and the plant
+    rules: tuple[RuleSettings, ...] = ()
+    if points > 1 and drills != 1:  # no rule of a drill and the plant
+        rules = tuple(RULES[place] for place in sorted(draw(st.sets(st.integers(0, len(RULES) - 1), max_size=3))))
     return History(Plan(1, tuple(settings), rules, gateways), tuple(steps))
 
 
