@@ -88,6 +88,11 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     user: str | None = None
     comment: str | None = None
 
+    @property
+    def is_offline(self) -> bool:
+        """Of an excursion while offline: beside the life of its alarm, not a part of it (R15)."""
+        return self.late and self.occ == 0
+
 
 class Emission(msgspec.Struct, frozen=True, omit_defaults=True):
     """All events of one input: one message of ALARM, or several where they would not fit into one.

@@ -50,6 +50,11 @@ class Occurrence(msgspec.Struct):
     def place(self) -> Place:
         return self.enterprise, self.tag, self.alarm
 
+    @property
+    def is_offline(self) -> bool:
+        """An excursion while offline: beside the life of its alarm, not a part of it (R15)."""
+        return self.late and self.occ == 0
+
 
 class Numbered(NamedTuple):
     """An event with its number for the outside."""
@@ -88,24 +93,27 @@ def fold(known: Iterable[Occurrence], events: Iterable[Numbered], epoch: str) ->
     `known` holds every occurrence that an event names, and of each alarm that an event names the one not yet NORM.
     """
     by_id = {one.alarm_id: one for one in known}
-    newest = {one.place: one for one in sorted(by_id.values(), key=lambda one: one.first_seq)}
+    in_order = sorted(by_id.values(), key=lambda one: one.first_seq)
+    newest = {one.place: one for one in in_order if not one.is_offline}
     changed: dict[str, Occurrence] = {}
     acks: list[Ack] = []
     for seq, event in moving(events):
         one = by_id.get(str(event.alarm_id))
         if event.ev is Ev.ACTIVE and one is None:
-            before = newest.get(place_of(event))
+            before = None if event.is_offline else newest.get(place_of(event))
             if before is not None and before.state not in (State.NORM, SUPERSEDED):
                 before.state = SUPERSEDED if before.state in OWED else State.NORM
                 changed[before.alarm_id] = before
             one = begun(seq, event, epoch)
-            by_id[one.alarm_id] = newest[one.place] = changed[one.alarm_id] = one
+            by_id[one.alarm_id] = changed[one.alarm_id] = one
+            if not one.is_offline:
+                newest[one.place] = one
             continue
         if one is None or (one.epoch == epoch and seq <= one.last_seq):
             continue
         _move(one, seq, event, epoch)
         changed[one.alarm_id] = one
-        if event.ev is Ev.ACK:
+        if event.ev is Ev.ACK and not event.is_offline:
             acks.append(Ack(one.place, epoch, seq, event.t, event.user))
     return Folded(list(changed.values()), acks)
 

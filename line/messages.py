@@ -74,6 +74,7 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a person or a rule asks of one alarm; `cmd` is ACK, RESET, SHELVE, UNSHELVE, SUPPRESS, OOS, SET or COMMENT.
 
     `alarm` is HH, H, L, LL or a rule's type; `occ` names the occurrence that was seen, None takes the present one;
+    `alarm_id` the id of that occurrence, where it may be an excursion while offline (R15);
     `until` is Unix milliseconds on the platform's clock; `at_ms` is the wall time at which it was given.
     """
 
@@ -85,6 +86,7 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     user: str
     at_ms: int
     occ: int | None = None
+    alarm_id: str | None = None
     comment: str | None = None
     reason: str | None = None
     until: int | None = None

@@ -16,6 +16,7 @@ from alerting.engine.arrivals import UNSEEN, Gateways
 from alerting.engine.commands import act
 from alerting.engine.dedupe import Hashes
 from alerting.engine.detectors import DetectorState
+from alerting.engine.past import Late, Past, PastState
 from alerting.engine.points import BEFORE, LATEST, NEVER, NONE, Place, Point, Reading, Standing, Waiting
 from alerting.engine.rules import tick, wake_of
 from alerting.engine.snapshot import SnapshotError, pack, unpack
@@ -26,7 +27,7 @@ from alerting.engine.watch import Watch
 from alerting.engine.work import Work, flush_gateway
 from alerting.events import Ev, Event
 from line.messages import Batch, Command, RegistryChange, Tick
-from registry.alarms import AlarmSettings, Plan, RuleSettings
+from registry.alarms import AlarmSettings, Plan, PointSettings, RuleSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class _Rest(msgspec.Struct):
     rules: dict[int, RuleSettings]
     detectors: dict[int, DetectorState]
     delays: dict[int, list[tuple[int, int]]]
+    past: PastState
 
 
 class Engine:
@@ -82,6 +84,7 @@ class Engine:
         self._gateways = Gateways()
         self._hashes = Hashes()
         self._watch = Watch(self._state, self._gateways)
+        self._past = Past(Engine)
         self.change(plan, BEFORE)
 
     # What comes in.
@@ -118,7 +121,10 @@ class Engine:
             self._tick([slot for slot in slots if slot not in among], now, voice)
         if tied:
             self._in_turn(tied, now, voice)
-        return self._said(_in_time(voice.events))
+        events = _in_time(voice.events)
+        if points is None and self._past.due < now:
+            events += self._past.settle(self._state, now)
+        return self._said(events)
 
     def change(self, plan: Plan, at_ms: int) -> list[Event]:
         """A new version of the registry is in force: changed alarms as R13, new points, and an end to retired ones."""
@@ -134,7 +140,7 @@ class Engine:
         for slot, settings, digest in difference.changed:
             (point,) = self._state.load([slot])
             plans.alter(self._state, point, settings, digest, self._now(point), voice)
-        plans.place(self._state, difference.new)
+        plans.place(self._state, difference.new, None if self._per_sample_late or at_ms == BEFORE else self._clock)
         self._state.reset()
         self._gateways.gather(self._state.gateway)
         self._watch.connect(plan.rules)
@@ -148,13 +154,15 @@ class Engine:
     def next_wake(self) -> int | None:
         """The engine's clock at which the next timer fires, for which a tick is wanted; None while none is running."""
         wakes = [self._state.next_wake(), int(self._gateways.flush_at.min(initial=NEVER)) + 1]
+        wakes.append(self._past.due + 1)
         wakes.append(min(self._state.confirms.values(), default=NEVER) + 1)
         wake = min(wakes)
         return None if wake >= ASLEEP else wake
 
     def standing(self) -> list[Event]:
-        """The last event of every alarm that is not NORM."""
-        return [kept.last for kept in self._state.standing.values() if kept.last is not None]
+        """The last event of every alarm that is not NORM, excursions while offline with them."""
+        live = [kept.last for kept in self._state.standing.values() if kept.last is not None]
+        return [*live, *self._past.state.owed.values()]
 
     def states(self, point: int) -> dict[str, str]:
         """The shown state of each alarm of a point."""
@@ -178,6 +186,29 @@ class Engine:
             at_ms=t + state.skew[rows],
         )
 
+    # As a second copy of the rules (R15).
+
+    @property
+    def points(self) -> list[PointSettings]:
+        """The tags, as a second copy takes them."""
+        state = self._state
+        return [plans.described(state, slot) for slot in np.flatnonzero(state.ids[: state.count] >= 0).tolist()]
+
+    def newest_of(self, point: int) -> int:
+        """The time of its last applied sample; BEFORE where there was none."""
+        slots = self._slots([point])
+        return int(self._state.last_t[slots[0]]) if slots else BEFORE
+
+    def judge(self, late: Late) -> list[Event]:
+        """Samples in order of time, arrival = event time, of nobody's gateway."""
+        samples = Samples(
+            order=np.arange(len(late.t)), message=np.zeros(len(late.t), np.int32),
+            slots=self._state.slot_of[late.ids].astype(np.intp), t=late.t, value=late.value, quality=late.quality,
+            at=late.t,
+        )  # fmt: skip
+        work = Work(self._state, self._gateways, self._watch, self._past, [NEVER], self._voice(self._clock))
+        return work.run(samples, np.full(1, -1, np.int32))
+
     # Snapshots.
 
     def snapshot(self) -> bytes:
@@ -189,12 +220,13 @@ class Engine:
             profiles=state.profiles,
             standing=state.standing, waiting=state.waiting, confirms=state.confirms, readings=state.readings,
             retired=state.retired, rules=self._watch.rules, detectors=self._watch.keep(),
-            delays={row: list(recent) for row, recent in self._gateways.delays.items()},
+            delays={row: list(recent) for row, recent in self._gateways.delays.items()}, past=self._past.keep(),
         )  # fmt: skip
         columns = {name: getattr(state, name)[: state.count] for name, _, _ in COLUMNS}
         columns["alarms"] = state.alarms[: state.count]
         columns |= {f"gateway_{name}": getattr(self._gateways, name) for name in Gateways.COLUMNS}
         columns["hashes"] = self._hashes.column()
+        columns |= self._past.columns()
         return pack(columns, msgspec.msgpack.encode(rest))
 
     @classmethod
@@ -233,6 +265,8 @@ class Engine:
         self.counters, self._clock = rest.counters, rest.clock
         self._gateways.gather(state.gateway)
         self._watch.restore(rest.rules, rest.detectors)
+        self._past = Past(Engine, rest.past)
+        self._past.restore(columns, Engine.restore)
 
     # Batches.
 
@@ -240,7 +274,7 @@ class Engine:
         samples = self._taken(batch)
         rows = self._gateways.rows_of(batch.gateways)
         usual = self._usual(batch, samples, rows)
-        work = Work(self._state, self._gateways, self._watch, usual, self._voice(self._clock))
+        work = Work(self._state, self._gateways, self._watch, self._past, usual, self._voice(self._clock))
         return work.run(samples, rows)
 
     def _taken(self, batch: Batch) -> Samples:
@@ -291,6 +325,8 @@ class Engine:
     def _command(self, cmd: Command, at_ms: int) -> list[Event]:
         self._clock = clock = max(self._clock, at_ms)
         self.counters.commands += 1
+        if cmd.alarm_id is not None and (answer := self._past.answer(cmd, clock)) is not None:
+            return [answer]
         voice = self._voice(clock)
         slot = plans.find(self._state, cmd.enterprise, cmd.tag)
         if slot is not None and (row := int(self._state.gateway[slot])) >= 0 and self._gateways.flush_at[row] < clock:
@@ -336,6 +372,7 @@ class Engine:
             if wake > clock:  # not its turn yet
                 heappush(turns, (wake, slot))
                 continue
+            voice.clock = wake
             tick(point, wake, voice)
             self._state.store([point])
             heappush(turns, (wake, slot))

@@ -49,16 +49,29 @@ def compare(state: State, plan: Plan) -> Difference:
     return Difference(sorted(here.values()), changed, new)
 
 
-def place(state: State, new: Sequence[tuple[Settings, int]]) -> None:
-    """Rows for new points: NORM, and never heard."""
+def place(state: State, new: Sequence[tuple[Settings, int]], start_t: int | None = None) -> None:
+    """Rows for new points: NORM, and never heard. `start_t`: since when those are waited for that do not say it."""
     slots = state.take_rows(len(new))
     for start in range(0, len(new), CHUNK):
         points = []
         for slot, (settings, digest) in zip(slots[start : start + CHUNK], new[start : start + CHUNK], strict=True):
             point = describe(slot, settings)
+            if start_t is not None and point.last_t == BEFORE and point.stale_ms != NEVER and not point.place.exercise:
+                point.last_t = start_t
             state.describe(point, settings.id, digest, name_hash(settings.enterprise, point.tag))
             points.append(point)
         state.store(points)
+
+
+def described(state: State, slot: int) -> PointSettings:
+    """The settings of a tag as a second copy of the rules takes them: without what belongs to live arrivals."""
+    (point,) = state.load([slot])
+    where = point.place
+    return PointSettings(
+        id=int(state.ids[slot]), enterprise=where.enterprise, source=where.source, tag=point.tag, unit=where.unit,
+        exercise=where.exercise, stale_ms=None if point.stale_ms == NEVER else point.stale_ms,
+        alarms={a.name: settings_of(a) for a in point.alarms},
+    )  # fmt: skip
 
 
 def find(state: State, enterprise: str, tag: str) -> int | None:
@@ -93,7 +106,7 @@ def alter(state: State, p: Point, settings: Settings, digest: int, now: int, voi
     p.tag, p.place, p.stale_ms = new.tag, new.place, new.stale_ms
     if not p.place.rule:
         p.lag = new.lag
-    if not p.heard:
+    if not p.heard and new.last_t != BEFORE:
         p.last_t = new.last_t
     wanted = _wanted(settings)
     kept = {a.level: a for a in p.alarms if a.level in wanted}

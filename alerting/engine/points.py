@@ -158,7 +158,6 @@ class Point:
     skew: int
     status_t: int
     fired_t: int  # newest raise, return or loss by a timer (R3)
-    late_seen: int  # bit a level: a late excursion already reported
     gateway: int  # row of the gateway with a source clock that fed it last, -1 for all others
     watched: bool
     alarms: list[Alarm] = field(default_factory=list)

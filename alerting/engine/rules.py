@@ -162,26 +162,17 @@ def _return_due(a: Alarm) -> int:
 
 
 def _too_late(p: Point, t: int, v: float, quality: int, late: bool, voice: Voice) -> None:
-    """Older than the last applied sample: counted, and a violation that is not active now is reported (R2 b)."""
+    """Older than the last applied one: told sample by sample (R2 b), or kept for the second copy of the rules (R15)."""
     voice.counters.late += 1
+    if not voice.per_sample_late:
+        voice.past.append((t, v, quality))
+        return
     violated = [] if quality == BAD else _violated(p, v)
     inactive = [a for a in violated if not a.active]
-    if voice.per_sample_late:
-        for a in inactive:
-            voice.late_violation(p, a, t, v, late=late)
-        if not inactive:
-            voice.point(p, Ev.LATE, t, v=v if isfinite(v) else None, late=late)
-        return
-    if quality == BAD:
-        return
-    for a in inactive:  # on the platform: one event an excursion, never one a sample
-        if not p.late_seen & 1 << a.level:
-            voice.late_violation(p, a, t, v, late=late)
-        inner = p.inner(a)
-        p.late_seen |= 1 << a.level | (1 << inner.level if inner is not None else 0)
-    for a in p.alarms:
-        if v < a.clear if a.high else v > a.clear:
-            p.late_seen &= ~(1 << a.level)
+    for a in inactive:
+        voice.late_violation(p, a, t, v, late=late)
+    if not inactive:
+        voice.point(p, Ev.LATE, t, v=v if isfinite(v) else None, late=late)
 
 
 def _violated(p: Point, v: float) -> list[Alarm]:
@@ -219,7 +210,8 @@ def _go_stale(p: Point, due: int, voice: Voice) -> None:
     was_lost = p.lost
     p.stale = True
     p.status_t = max(due, p.status_t)
-    p.fired_t = max(p.fired_t, p.status_t)
+    if p.heard or voice.per_sample_late:  # what was never heard has no time of its own yet
+        p.fired_t = max(p.fired_t, p.status_t)
     voice.point(p, Ev.STALE, p.status_t)
     if not was_lost:
         _lose(p, p.status_t, late=False)

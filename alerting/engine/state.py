@@ -59,7 +59,6 @@ COLUMNS: tuple[tuple[str, str, Any], ...] = (
     ("skew", "<i8", 0),
     ("status_t", "<i8", BEFORE),
     ("fired_t", "<i8", BEFORE),
-    ("late_seen", "|u1", 0),
     ("gateway", "<i4", -1),
     ("watched", "|b1", False),
     ("timer_due", "<i8", NEVER),
@@ -70,7 +69,7 @@ COLUMNS: tuple[tuple[str, str, Any], ...] = (
 # What a point object takes from the columns, in the order of Point's fields, and what it gives back.
 LOADED = (
     "place", "stale_ms", "lag", "fence",
-    "last_t", "value", "quality", "stale", "skew", "status_t", "fired_t", "late_seen", "gateway", "watched",
+    "last_t", "value", "quality", "stale", "skew", "status_t", "fired_t", "gateway", "watched",
 )  # fmt: skip
 STORED = LOADED[4:]
 DERIVED = ("timer_due", "fence", "quiet_lo", "quiet_hi")
@@ -92,7 +91,6 @@ class State:
     skew: npt.NDArray[np.int64]
     status_t: npt.NDArray[np.int64]
     fired_t: npt.NDArray[np.int64]
-    late_seen: npt.NDArray[np.uint8]
     gateway: npt.NDArray[np.int32]
     watched: npt.NDArray[np.bool_]
     timer_due: npt.NDArray[np.int64]
@@ -406,7 +404,7 @@ def differs(a: Alarm, settings: AlarmSettings) -> bool:
 def _point(slot: int, tag: str, place: Place, stale_ms: int, start_t: int, lag: int) -> Point:
     point = Point(
         slot=slot, tag=tag, place=place, stale_ms=stale_ms, lag=lag, last_t=start_t, value=float("nan"), quality=NONE,
-        stale=False, skew=0, status_t=BEFORE, fired_t=BEFORE, late_seen=0, gateway=-1, watched=False,
+        stale=False, skew=0, status_t=BEFORE, fired_t=BEFORE, gateway=-1, watched=False,
     )  # fmt: skip
     point.waiting = Waiting() if place.reorder_ms > 0 else None
     return point

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -75,10 +75,18 @@ def rounds(state: State, samples: Samples) -> Iterator[Round]:
         yield Round(samples.take(np.sort(np.concatenate(rest))), repeated=True)
 
 
-def sweep(state: State, samples: Samples) -> tuple[Samples | None, Samples | None]:
+class Swept(NamedTuple):
+    """What is left to do: samples for the rules, applied ones that a rule watches, and those that came too late."""
+
+    rest: Samples | None
+    watched: Samples | None
+    late: Samples | None
+
+
+def sweep(state: State, samples: Samples, *, late_apart: bool) -> Swept:
     """Applies the samples that cannot change anything, one a point at most.
 
-    Answers the others, and those of the applied ones that a rule watches; None where there are none.
+    With `late_apart` those that are older than the last applied one are not for the rules.
 
     Quiet is: newer than the last, good or uncertain, no timer due by then, and no condition flips at that value. All
     that needs more than that has an empty quiet range (State.quiet_lo).
@@ -91,13 +99,25 @@ def sweep(state: State, samples: Samples) -> tuple[Samples | None, Samples | Non
     quiet &= samples.quality != BAD
     if state.future_ms is not None:
         quiet &= t - samples.at <= state.future_ms.take(slots)
+    late = None
     if quiet.all():
         moved, rest = samples, None
     else:
         moved, rest = samples.take(quiet), samples.take(~quiet)
+        if late_apart:
+            rest, late = _apart(state, rest)
     _move(state, moved)
     watched = state.watched.take(moved.slots)
-    return rest, moved.take(watched) if watched.any() else None
+    return Swept(rest, moved.take(watched) if watched.any() else None, late)
+
+
+def _apart(state: State, rest: Samples) -> tuple[Samples | None, Samples | None]:
+    """What needs the rules, and what came too late for them; a point that needs every sample walked decides itself."""
+    slots = rest.slots
+    late = (rest.t < state.last_t.take(slots)) & (state.quiet_lo.take(slots) <= state.quiet_hi.take(slots))
+    if not late.any():
+        return rest, None
+    return (None if late.all() else rest.take(~late)), rest.take(late)
 
 
 def _move(state: State, samples: Samples) -> None:

@@ -43,11 +43,12 @@ class Tap(NamedTuple):
 class Voice:
     """Collects the events of one input. `clock` is the engine's then: the arrival of a sample, the now of a tick."""
 
-    __slots__ = ("clock", "command", "counters", "events", "per_sample_late", "taps")
+    __slots__ = ("clock", "command", "counters", "events", "past", "per_sample_late", "taps")
 
     def __init__(self, counters: Counters, *, per_sample_late: bool) -> None:
         self.events: list[Event] = []
         self.taps: list[Tap] = []
+        self.past: list[tuple[int, float, int]] = []  # time, value and quality of what came too late
         self.clock = 0
         self.command: Command | None = None
         self.counters = counters

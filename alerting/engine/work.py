@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alerting.engine.arrivals import LATE_MS, Gateways
+from alerting.engine.past import Late, Past
 from alerting.engine.points import NEVER, Point
 from alerting.engine.rules import advance, arrive, flush
 from alerting.engine.state import State, chunks
@@ -23,7 +24,9 @@ PIECE = 1_024  # readings walked with their points as objects at once
 class Work:
     """One batch. Whatever the order of work, events come out in the order of the readings behind them."""
 
-    def __init__(self, state: State, gateways: Gateways, watch: Watch, usual: list[int], voice: Voice) -> None:
+    def __init__(
+        self, state: State, gateways: Gateways, watch: Watch, past: Past, usual: list[int], voice: Voice
+    ) -> None:
         self._state = state
         self._gateways = gateways
         self._watch = watch
@@ -31,6 +34,10 @@ class Work:
         self._voice = voice
         self._orders: list[int] = []  # of each event: the place of its reading in the batch
         self._taps: list[tuple[int, Tap]] = []
+        self._past = past
+        self._swept: list[Samples] = []  # what came too late and was not walked
+        self._walked: list[tuple[int, int, float, int, int]] = []  # what was: point, time, value, quality, order
+        self._late_at: list[int] = []
 
     def run(self, samples: Samples, rows: npt.NDArray[np.int32]) -> list[Event]:
         """All of them; `rows` are the messages' gateways."""
@@ -39,6 +46,7 @@ class Work:
                 self._wall(run)
             else:
                 self._source(run, row)
+        self._keep_late()
         events, orders = self._voice.events, self._orders
         return [events[place] for place in sorted(range(len(events)), key=orders.__getitem__)]
 
@@ -48,11 +56,13 @@ class Work:
             if part.repeated or len(part.samples) < FEW:
                 self._walk(part.samples, -1)
             else:
-                rest, watched = sweep(self._state, part.samples)
-                if rest is not None:
-                    self._walk(rest, -1)
-                if watched is not None:
-                    self._tap(watched)
+                swept = sweep(self._state, part.samples, late_apart=not self._voice.per_sample_late)
+                if swept.rest is not None:
+                    self._walk(swept.rest, -1)
+                if swept.watched is not None:
+                    self._tap(swept.watched)
+                if swept.late is not None:
+                    self._too_late(swept.late)
         self._detect()
 
     def _walk(self, samples: Samples, row: int) -> None:
@@ -69,6 +79,8 @@ class Work:
             voice.clock = at
             arrive(points[slot], t, v, quality, at - t > usual[message] + LATE_MS, voice)
             self._told(order)
+            if voice.past:
+                self._told_late(points[slot], order, at)
         self._state.store(points.values(), settled=True)
 
     def _load(self, samples: Samples, row: int) -> dict[int, Point]:
@@ -104,6 +116,13 @@ class Work:
                 advance(point, now, self._voice)
             self._state.store(points)
 
+    def _told_late(self, point: Point, order: int, at: int) -> None:
+        past, self._voice.past = self._voice.past, []
+        identity = int(self._state.ids[point.slot])
+        self._past.see(identity, point)
+        self._walked += [(identity, t, v, quality, order) for t, v, quality in past]
+        self._late_at.append(at)
+
     def _told(self, order: int) -> None:
         """What was said since belongs to that reading."""
         voice = self._voice
@@ -118,6 +137,25 @@ class Work:
         for order, message, slot, t, v, quality, at in zip(*(column.tolist() for column in columns), strict=True):
             late = at - t > self._usual[message] + LATE_MS
             self._taps.append((order, Tap(slot, t, v, quality, at, late)))
+
+    def _too_late(self, samples: Samples) -> None:
+        """They move nothing here; the second copy of the rules judges them in their time."""
+        self._voice.counters.late += len(samples)
+        unseen = self._past.unseen(self._state.ids[samples.slots])
+        for point in self._state.load(self._state.slots(unseen)):
+            self._past.see(int(self._state.ids[point.slot]), point)
+        self._swept.append(samples)
+
+    def _keep_late(self) -> None:
+        """All that came too late, in the order of arrival."""
+        if not self._swept and not self._walked:
+            return
+        late = Late.joined(
+            [Late(self._state.ids[s.slots], s.t, s.value, s.quality, s.order) for s in self._swept]
+            + [Late.of_rows(self._walked)]
+        )
+        arrivals = [at for s in self._swept for at in (int(s.at.min()), int(s.at.max()))] + self._late_at
+        self._past.add(late.as_it_came(), min(arrivals), max(arrivals))
 
     def _detect(self) -> None:
         """The detectors learn of their inputs in the order of the readings."""

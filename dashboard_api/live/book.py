@@ -25,7 +25,7 @@ class Book:
     def __init__(self, most_closed: int = MOST_CLOSED) -> None:
         self.seq = 0
         self._most_closed = most_closed
-        self._standing: dict[Place, Standing] = {}
+        self._standing: dict[Place | str, Standing] = {}  # an excursion while offline by its alarm_id
         self._current: dict[Place, str] = {}  # the occurrence that the alarm is in, or was in last
         self._occurrences: dict[str, Occurrence] = {}  # in the order of their first event
 
@@ -34,7 +34,7 @@ class Book:
         self.seq = seq
         if event.alarm == "POINT" or event.ev is Ev.LATE_VIOLATION or event.state is None:
             return
-        key = place_of(event)
+        key = _standing_of(event)
         if event.state is State.NORM:
             self._standing.pop(key, None)
         elif event.ev not in (Ev.REJECT, Ev.COMMENT) or key not in self._standing:
@@ -47,9 +47,8 @@ class Book:
         self.seq = max(self.seq, seq)
         self._standing = {}
         for event in events:
-            key = place_of(event)
-            self._standing[key] = Standing(seq, event)
-            if event.alarm_id is None or not event.occ:
+            self._standing[_standing_of(event)] = Standing(seq, event)
+            if event.alarm_id is None or not (event.occ or event.is_offline):
                 continue  # silenced while normal: there was no raise yet
             if event.alarm_id not in self._occurrences:
                 self._begin(seq, event)
@@ -80,17 +79,20 @@ class Book:
         one = begun(seq - 1, event, EPOCH)
         one.raised_at = event.t if event.ev is Ev.ACTIVE or event.since is None else event.since
         self._occurrences[one.alarm_id] = one
-        self._current[one.place] = one.alarm_id
+        if not one.is_offline:
+            self._current[one.place] = one.alarm_id
 
     def _fold(self, seq: int, event: Event) -> None:
         """What the event makes of its occurrence, of the one before it, and of those that wait for its ack."""
-        ids = dict.fromkeys((self._current.get(place_of(event)), event.alarm_id))
+        current = None if event.is_offline else self._current.get(place_of(event))
+        ids = dict.fromkeys((current, event.alarm_id))
         known = [self._occurrences[id_] for id_ in ids if id_ in self._occurrences]
         folded = fold(known, [Numbered(seq, event)], EPOCH)
         for one in folded.changed:
             self._occurrences[one.alarm_id] = one
         if event.ev is Ev.ACTIVE and event.alarm_id is not None:
-            self._current[place_of(event)] = event.alarm_id
+            if not event.is_offline:
+                self._current[place_of(event)] = event.alarm_id
             self._forget()
         for ack in folded.acks:
             self._acknowledge_superseded(ack)
@@ -109,3 +111,7 @@ class Book:
             one = self._occurrences.pop(alarm_id)
             if self._current.get(one.place) == alarm_id:
                 del self._current[one.place]
+
+
+def _standing_of(event: Event) -> Place | str:
+    return str(event.alarm_id) if event.is_offline else place_of(event)

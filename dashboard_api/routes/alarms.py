@@ -214,7 +214,9 @@ async def _on_occurrence(
     here = context(request)
     one = await _occurrence(here, person, alarm_id)
     asked = _command(here, cmd, one.enterprise, one.tag, one.alarm, person)
-    return await _on_alarm(request, asked, key, person, occ=one.occ, comment=body.comment if body else None)
+    apart = one.alarm_id if one.is_offline else None
+    said = body.comment if body else None
+    return await _on_alarm(request, asked, key, person, occ=one.occ, alarm_id=apart, comment=said)
 
 
 async def _on_alarm(request: Request, command: Command, key: str | None, person: Person, **more: Any) -> Response:

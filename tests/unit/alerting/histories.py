@@ -225,10 +225,13 @@ def play(
 
 
 def by_point(events: Sequence[Event]) -> dict[str, list[dict[str, Any]]]:
-    """Events as plain values, point by point: the order between points is not a promise of every property."""
+    """Events as plain values, point by point: the order between points is not a promise of every property.
+
+    Excursions while offline stand beside the life of their point.
+    """
     out: dict[str, list[dict[str, Any]]] = {}
     for event in events:
-        out.setdefault(event.tag, []).append(msgspec.to_builtins(event))
+        out.setdefault(f"{event.tag} offline" if event.is_offline else event.tag, []).append(msgspec.to_builtins(event))
     return out
 
 

@@ -103,3 +103,20 @@ def test_cut_into_two_transactions_it_comes_to_the_same(cut: int) -> None:
     first = {one.alarm_id: one for one in fold([], numbered[:cut], "e").changed}
     second = fold(list(first.values()), numbered[cut:], "e").changed
     assert {**first, **{one.alarm_id: one for one in second}} == whole
+
+
+def test_an_excursion_while_offline_stands_beside_the_life_of_its_alarm() -> None:
+    numbered = [
+        Numbered(1, event(Ev.ACTIVE, State.UNACK, t=9000, occ=4)),
+        Numbered(2, event(Ev.ACTIVE, State.UNACK, id_="p1", t=1000, occ=0, late=True)),
+        Numbered(3, event(Ev.RTN, State.RTNUN, id_="p1", t=2000, occ=0, late=True)),
+        Numbered(4, event(Ev.ACK, State.NORM, id_="p1", t=9500, occ=0, late=True, user="op")),
+        Numbered(5, event(Ev.ACTIVE, State.UNACK, id_="a2", t=9900, occ=5)),
+    ]
+    for cut in range(len(numbered)):  # also where the journal writes them in two transactions
+        first = fold([], numbered[:cut], "e")
+        second = fold(first.changed, numbered[cut:], "e")
+        found = {one.alarm_id: one for one in [*first.changed, *second.changed]}
+        assert (found["a1"].state, found["p1"].state, found["a2"].state) == (SUPERSEDED, State.NORM, State.UNACK)
+        assert (found["p1"].returned_at, found["p1"].acked_by, found["p1"].annunciated) == (2000, "op", False)
+        assert [*first.acks, *second.acks] == []

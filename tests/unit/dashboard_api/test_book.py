@@ -89,3 +89,22 @@ def test_what_is_over_is_forgotten_in_time_and_what_stands_is_not() -> None:
         made.take(n, event(Ev.RTN, State.NORM, n, alarm_id=f"a{n}", occ=n))
     assert made.occurrence("stands") is not None
     assert len(made.occurrences(lambda _: True)) <= 14
+
+
+def test_an_excursion_while_offline_stands_beside_its_alarm_and_is_not_its_state() -> None:
+    offline = {"alarm_id": "p1", "occ": 0, "late": True}
+    made = book(
+        event(Ev.ACTIVE, State.UNACK, 90),
+        event(Ev.ACTIVE, State.UNACK, 10, **offline),
+        event(Ev.RTN, State.RTNUN, 20, **offline),
+    )
+    assert {(one.event.alarm_id, str(one.event.state)) for one in made.standing()} == {("a1", "UNACK"), ("p1", "RTNUN")}
+    assert made.states("E", "T", ["H"]) == {"H": "UNACK"}
+    made.take(4, event(Ev.ACK, State.NORM, 95, user="op", **offline))
+    assert [one.event.alarm_id for one in made.standing()] == ["a1"]
+    again = Book()
+    again.stand(4, [one.event for one in made.standing()] + [event(Ev.RTN, State.RTNUN, 20, **offline)])
+    assert {one.alarm_id: str(one.state) for one in again.occurrences(lambda one: True)} == {
+        "a1": "UNACK",
+        "p1": "RTNUN",
+    }
