@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from tests.reference.settings import HIGH, ORDER, AlarmConfig, PointConfig, chan
 
 Event = dict[str, Any]
 STALE, RETURN, RAISE, REALARM, EXPIRY = range(5)  # the order inside one instant (R3)
+FLOOR = (STALE, RETURN, RAISE)  # the timers that count as the last fired one (V49); the others are no evidence
 OUTER = {"H": "HH", "L": "LL"}
 INNER = {"HH": "H", "LL": "L"}
 
@@ -31,7 +33,9 @@ class Alarm:
     annunciated_at: int | None = None  # this occurrence's last annunciation
     moved_at: int | None = None  # last raise or return: its past ends here (R2)
     returned_at: int | None = None
-    set_at: int | None = None
+    raise_from: int | None = None  # a delay changed while it ran: not before the change (R13)
+    return_from: int | None = None
+    realarm_from: int | None = None
     shelved_until: int | None = None
     oneshot: bool = False
     suppressed: bool = False
@@ -77,9 +81,12 @@ class Point:
         self.arrivals = 0
         self.last: tuple[int, float, str] | None = None  # the last sample applied
         self.good_value: float | None = None
-        self.status = "G"
+        self.status: str | None = None
         self.status_at: int | None = None
         self.last_fired: int | None = None
+        self.setting = False
+        self.seen: Counter[str] = Counter()  # the rare situations that this history reached
+        self.disputed: int | None = None  # how many events there were before the first that the engine sees otherwise
         self.stale_due: int | None = None
         if config.stale_ms is not None and config.start_t is not None:
             self.stale_due = config.start_t + config.stale_ms
@@ -102,6 +109,13 @@ class Point:
         else:
             self._release(max(self.newest[0], self.now()) - self.config.reorder_ms)
 
+    def restart(self) -> None:
+        """Snapshot and reload change nothing (R14)."""
+        pending = sum(timer.kind == RAISE for timer in self._timers())
+        self.seen["on-delay pending over a restart"] += pending
+        self.seen["off-delay pending over a restart"] += sum(timer.kind == RETURN for timer in self._timers())
+        self.seen["samples waiting over a restart"] += len(self.buffer)
+
     def tick(self, now: int) -> None:
         self._run_clock(now)
         if self.config.reorder_ms > 0:
@@ -115,13 +129,14 @@ class Point:
             self._release(now - self.config.reorder_ms)
         self._fire_upto(now - self.lag)
         alarm = self.alarms[level]
+        clock, now = now, _latest(now, alarm.moved_at)  # the times of one alarm's events never go back
         match name:
             case "ACK":
-                self._acknowledge(alarm, now, given.get("occ"))
+                self._acknowledge(alarm, now, given.get("occ"), clock=clock)
             case "RESET":
                 self._reset(alarm, now)
             case "SHELVE":
-                self._shelve(alarm, now, given)
+                self._shelve(alarm, now, given, asked=t, clock=clock)
             case "UNSHELVE":
                 self._unshelve(alarm, now)
             case "SUPPRESS":
@@ -132,6 +147,9 @@ class Point:
                 self._set(alarm, now, given["values"])
             case _:
                 raise ValueError(name)
+
+    def final(self) -> dict[str, str]:
+        return {level: alarm.shown for level, alarm in self.alarms.items()}
 
     # Time (R3, R15)
 
@@ -160,15 +178,15 @@ class Point:
         config = alarm.config
         if not alarm.active and alarm.condition:
             due = alarm.true_since + config.on_delay_ms
-            yield Timer(_latest(due, alarm.set_at), RAISE, rank, lambda t: self._raise(alarm, t))
+            yield Timer(_latest(due, alarm.raise_from), RAISE, rank, lambda t: self._raise(alarm, t))
         outer = self.alarms.get(OUTER.get(alarm.level, ""))
         if alarm.active and alarm.false_since is not None and not (outer and outer.active):
-            due = _latest(alarm.false_since + config.off_delay_ms, alarm.set_at)
+            due = _latest(alarm.false_since + config.off_delay_ms, alarm.return_from)
             if outer:
                 due = _latest(due, outer.returned_at)
             yield Timer(due, RETURN, rank, lambda t: self._return(alarm, t))
         if config.realarm_ms is not None and alarm.active and alarm.visible and alarm.annunciated_at is not None:
-            due = _latest(alarm.annunciated_at + config.realarm_ms, alarm.set_at)
+            due = _latest(alarm.annunciated_at + config.realarm_ms, alarm.realarm_from)
             yield Timer(due, REALARM, rank, lambda t: self._realarm(alarm, t))
         if alarm.shelved_until is not None:
             yield Timer(alarm.shelved_until, EXPIRY, rank, lambda t: self._end_shelve(alarm, t, "expired"))
@@ -176,9 +194,11 @@ class Point:
     def _fire_before(self, end: int) -> None:
         self._fire_upto(end - 1)
 
-    def _fire_upto(self, end: int) -> None:
-        while (timer := min(self._timers(), default=None)) is not None and timer.due <= end:
-            self.last_fired = _latest(timer.due, self.last_fired)
+    def _fire_upto(self, end: int, *, but: int | None = None) -> None:
+        while due := [timer for timer in self._timers() if timer.due <= end and timer.kind != but]:
+            timer = min(due)
+            if timer.kind in FLOOR:
+                self.last_fired = _latest(timer.due, self.last_fired)
             timer.fire(timer.due)
 
     # Samples (R1, R2, R4 to R7)
@@ -199,7 +219,7 @@ class Point:
                 return
         self._fire_before(t)
         self._apply(t, v, q)
-        self._fire_upto(_latest(t, self.last_fired))
+        self._fire_upto(_latest(t, self.last_fired), but=STALE)  # a point just heard of is not stale (R15)
 
     def _late(self, t: int, v: float, q: str) -> None:
         violated = [] if q == "B" else [alarm for alarm in self.alarms.values() if _violates(alarm, v)]
@@ -212,17 +232,17 @@ class Point:
         self.last = (t, v, q)
         if self.config.stale_ms is not None:
             self.stale_due = t + self.config.stale_ms
-        was_lost = self.lost
         if q == "B":
             if self.status != "B":
-                self._change_status(_latest(t, self.status_at), "BAD", "B", was_lost=was_lost)
+                self._change_status(t, "BAD", "B")
             return
-        if was_lost:
-            self._change_status(_latest(t, self.status_at), "GOOD", q, was_lost=True)
+        if self.lost:
+            self._change_status(t, "GOOD", q)
         self.status = q
         self.good_value = v
         for alarm in self.alarms.values():
-            self._evaluate(alarm, _latest(_latest(t, alarm.moved_at), self.status_at), v)
+            self.seen["acts at a newer time"] += alarm.moved_at is not None and t < alarm.moved_at
+            self._evaluate(alarm, _latest(t, alarm.moved_at), v)
 
     @property
     def lost(self) -> bool:
@@ -230,37 +250,48 @@ class Point:
 
     def _go_stale(self, t: int) -> None:
         self.stale_due = None
-        self._change_status(t, "STALE", "S", was_lost=self.lost)
+        if self.setting:
+            self._dispute("stale due when a SET fires")
+        self._change_status(_latest(t, self.status_at), "STALE", "S")
 
-    def _change_status(self, t: int, ev: str, status: str, *, was_lost: bool) -> None:
-        self.status = status
-        self.status_at = t
-        self._point_event(t, ev)
-        if not self.lost or was_lost:
+    def _change_status(self, t: int, ev: str, status: str) -> None:
+        was_lost, self.status = self.lost, status
+        self.status_at = _latest(t, self.status_at)
+        self._point_event(self.status_at, ev)
+        if was_lost or not self.lost:
             return
         for alarm in self.alarms.values():
+            if alarm.active and alarm.false_since is not None:
+                self.seen["off-delay restarted after bad"] += 1
             alarm.false_since = None
             if alarm.config.on_bad == "alarm" and not alarm.condition:
-                alarm.condition = True
-                alarm.true_since = _latest(t, alarm.moved_at)
+                self._begin_true(alarm, _latest(t, alarm.moved_at))
+
+    def _begin_true(self, alarm: Alarm, t: int) -> None:
+        alarm.condition = True
+        alarm.true_since = t
+        alarm.raise_from = None
+
+    def _begin_false(self, alarm: Alarm, t: int) -> None:
+        alarm.false_since = t
+        alarm.return_from = None
 
     def _evaluate(self, alarm: Alarm, t: int, v: float) -> None:
         """The last good value against the limit, at t."""
         if _violates(alarm, v):
             if not alarm.condition:
-                alarm.condition = True
-                alarm.true_since = t
+                self._begin_true(alarm, t)
         elif alarm.condition and _clears(alarm, v):
             alarm.condition = False
             alarm.false_since = None
         if alarm.condition:
             alarm.false_since = None
         elif alarm.false_since is None:
-            alarm.false_since = t
+            self._begin_false(alarm, t)
 
     # What timers do
 
-    def _raise(self, alarm: Alarm, t: int, outer: Alarm | None = None) -> None:
+    def _raise(self, alarm: Alarm, t: int) -> None:
         t = _latest(t, alarm.moved_at)
         outer = self.alarms.get(OUTER.get(alarm.level, ""))
         subsumed = outer is not None and outer.active and outer.visible
@@ -271,12 +302,14 @@ class Point:
         alarm.latched = alarm.latched or alarm.config.latch
         ann = alarm.visible and not subsumed
         alarm.annunciated_at = t if ann else None
-        since = alarm.true_since if alarm.condition else t
+        cause = alarm if alarm.condition or outer is None else outer  # H raised by HH alone began as that began
         if not alarm.condition:
             alarm.false_since = None if self.lost else t
-        self._event(t, alarm, "ACTIVE", since=since, ann=ann)
+        alarm.realarm_from = None
+        self._event(t, alarm, "ACTIVE", since=cause.true_since, ann=ann)
         inner = self.alarms.get(INNER.get(alarm.level, ""))
         if inner is not None and not inner.active:
+            self.seen["HH raises H"] += 1
             self._raise(inner, t)
 
     def _return(self, alarm: Alarm, t: int) -> None:
@@ -293,11 +326,13 @@ class Point:
     def _realarm(self, alarm: Alarm, t: int) -> None:
         alarm.unacked = True
         alarm.annunciated_at = t
+        alarm.realarm_from = None
+        self.seen["re-alarm"] += 1
         self._event(t, alarm, "REALARM", ann=True)
 
     # Commands (R9 to R13)
 
-    def _acknowledge(self, alarm: Alarm, t: int, occ: int | None) -> None:
+    def _acknowledge(self, alarm: Alarm, t: int, occ: int | None, *, clock: int) -> None:
         if occ is not None and occ != alarm.occ:
             self._reject(alarm, t, "ACK", "stale_occurrence")
             return
@@ -309,25 +344,26 @@ class Point:
         inner = self.alarms.get(INNER.get(alarm.level, ""))
         if inner is not None and inner.unacked:
             inner.unacked = False
-            self._event(t, inner, "ACK", cascade=True)
+            self._event(_latest(clock, inner.moved_at), inner, "ACK", cascade=True)
 
     def _reset(self, alarm: Alarm, t: int) -> None:
         if not alarm.latched or alarm.active or alarm.unacked or not alarm.visible:
             self._reject(alarm, t, "RESET", "not_resettable")
             return
+        self.seen["latch reset"] += 1
         alarm.latched = False
         self._event(t, alarm, "RESET")
 
-    def _shelve(self, alarm: Alarm, t: int, given: dict[str, Any]) -> None:
+    def _shelve(self, alarm: Alarm, t: int, given: dict[str, Any], *, asked: int, clock: int) -> None:
         until = given.get("until")
         if not alarm.config.shelvable:
             self._reject(alarm, t, "SHELVE")
         elif not given.get("reason"):
             self._reject(alarm, t, "SHELVE", "reason_required")
-        elif until is None or not t < until <= t + alarm.config.max_shelve_ms:
+        elif until is None or not asked < until <= asked + alarm.config.max_shelve_ms:
             self._reject(alarm, t, "SHELVE", "duration")
         else:
-            alarm.shelved_until = until
+            alarm.shelved_until = clock + until - asked  # a span like the delays: on the point's clock (R15)
             alarm.oneshot = given.get("oneshot") is True
             alarm.unacked = False
             self._event(t, alarm, "SHELVED", until=until)
@@ -339,6 +375,10 @@ class Point:
             self._end_shelve(alarm, t, None)
 
     def _end_shelve(self, alarm: Alarm, t: int, why: str | None) -> None:
+        if alarm.moved_at is not None and t < alarm.moved_at:
+            self._dispute("shelve expiry older than the alarm's last raise or return")
+        t = _latest(t, alarm.moved_at)
+        self.seen[f"shelve {why or 'ended by command'}"] += 1
         alarm.shelved_until = None
         alarm.oneshot = False
         ann = self._overlay_over(alarm, t)
@@ -346,13 +386,12 @@ class Point:
         self._event(t, alarm, "UNSHELVED", ann=ann, **fields)
 
     def _suppress(self, alarm: Alarm, t: int, *, on: bool) -> None:
-        if on:
+        if on and not alarm.suppressed:
             alarm.suppressed = True
             self._event(t, alarm, "SUPPRESSED")
-        else:
-            ended = alarm.suppressed
+        elif alarm.suppressed and not on:
             alarm.suppressed = False
-            self._event(t, alarm, "UNSUPPRESSED", ann=ended and self._overlay_over(alarm, t))
+            self._event(t, alarm, "UNSUPPRESSED", ann=self._overlay_over(alarm, t))
 
     def _out_of_service(self, alarm: Alarm, t: int, *, on: bool, permit: str | None) -> None:
         if on and not permit:
@@ -360,10 +399,9 @@ class Point:
         elif on:
             alarm.out_of_service = True
             self._event(t, alarm, "OOS")
-        else:
-            ended = alarm.out_of_service
+        elif alarm.out_of_service:
             alarm.out_of_service = False
-            self._event(t, alarm, "IN_SERVICE", ann=ended and self._overlay_over(alarm, t))
+            self._event(t, alarm, "IN_SERVICE", ann=self._overlay_over(alarm, t))
 
     def _overlay_over(self, alarm: Alarm, t: int) -> bool:
         """An overlay has ended: whether that annunciates (R12)."""
@@ -371,6 +409,7 @@ class Point:
             return False
         alarm.unacked = True
         alarm.annunciated_at = t
+        alarm.realarm_from = None
         return True
 
     def _set(self, alarm: Alarm, t: int, values: dict[str, Any]) -> None:
@@ -379,18 +418,42 @@ class Point:
         if fault(self.config, {**configs, alarm.level: config}) is not None:
             self._reject(alarm, t, "SET")
             return
-        alarm.config = config
-        alarm.set_at = t
+        self.seen["SET while pending"] += any(timer.kind in (RAISE, RETURN) for timer in self._timers_of(alarm, 0))
+        old, alarm.config = alarm.config, config
+        if config.on_delay_ms != old.on_delay_ms:
+            alarm.raise_from = t
+        if config.off_delay_ms != old.off_delay_ms:
+            alarm.return_from = t
+        if config.realarm_ms != old.realarm_ms:
+            alarm.realarm_from = t
         self._event(t, alarm, "CONFIG")
+        before = alarm.condition
         if self.good_value is not None and not self.lost:
-            self._evaluate(alarm, _latest(t, alarm.moved_at), self.good_value)
-        self._fire_upto(_latest(t, alarm.moved_at))
+            self._evaluate(alarm, t, self.good_value)
+        if alarm.condition != before or self._own_due(alarm, t):
+            self.setting = True
+            self._fire_upto(t)
+            self.setting = False
+
+    def _own_due(self, alarm: Alarm, t: int) -> bool:
+        """Whether the alarm's own delay is over by t."""
+        if not alarm.active:
+            return alarm.condition and alarm.true_since + alarm.config.on_delay_ms <= t
+        return alarm.false_since is not None and alarm.false_since + alarm.config.off_delay_ms <= t
 
     # Events
 
     def _event(self, t: int, alarm: Alarm, ev: str, **more: object) -> None:
-        event = {"t": t, "alarm": alarm.level, "ev": ev, "state": alarm.shown, "occ": alarm.occ, "q": self.status}
-        self.events.append({**event, "ann": False, **more})
+        event = {"t": t, "alarm": alarm.level, "ev": ev, "state": alarm.shown}
+        status = {} if ev == "LATE_VIOLATION" else {"q": self.status}  # of that the rules give no more than v
+        occ = {} if ev in ("LATE_VIOLATION", "REJECT") else {"occ": alarm.occ}
+        self.events.append({**event, **occ, **status, "ann": False, **more})
+
+    def _dispute(self, what: str) -> None:
+        """The rules say this; the engine, as it is, something else: events from here on are not compared."""
+        self.seen[what] += 1
+        if self.disputed is None:
+            self.disputed = len(self.events)
 
     def _point_event(self, t: int, ev: str) -> None:
         self.events.append({"t": t, "alarm": "POINT", "ev": ev, "q": self.status, "ann": False})

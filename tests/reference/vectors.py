@@ -10,20 +10,26 @@ from tests.reference.settings import alarm_config, fault, point_config
 
 def run(vectors: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Of each vector its events and final states, or why its settings are refused."""
-    return [_run(vector) for vector in vectors]
+    return [_result(vector["id"], play(vector)) for vector in vectors]
 
 
-def _run(vector: dict[str, Any]) -> dict[str, Any]:
+def play(vector: dict[str, Any]) -> Point | str:
+    """The point after all steps, or why its settings are refused."""
     settings = point_config(vector.get("point", {}))
     alarms = {level: alarm_config(given) for level, given in vector["alarms"].items()}
     refused = fault(settings, alarms)
     if refused is not None:
-        return {"id": vector["id"], "refused": refused}
+        return refused
     point = Point(settings, alarms)
     for step in vector["steps"]:
         _feed(point, step)
-    final = {level: alarm.shown for level, alarm in point.alarms.items()}
-    return {"id": vector["id"], "events": point.events, "final": final}
+    return point
+
+
+def _result(name: str, point: Point | str) -> dict[str, Any]:
+    if isinstance(point, str):
+        return {"id": name, "refused": point}
+    return {"id": name, "events": point.events, "final": point.final()}
 
 
 def _feed(point: Point, step: dict[str, Any]) -> None:
@@ -34,5 +40,7 @@ def _feed(point: Point, step: dict[str, Any]) -> None:
         point.tick(step["tick"])
     elif "cmd" in step:
         point.command(step["cmd"], step["t"], step["alarm"], step)
-    elif "restart" not in step:  # a restart changes nothing (R14), so nothing is done
+    elif "restart" in step:
+        point.restart()
+    else:
         raise ValueError(step)
