@@ -109,22 +109,11 @@ class Engine:
 
         With `points` only theirs do: for replaying several timelines that know nothing of each other in one engine.
         """
-        self._clock = max(self._clock, now)
-        voice = self._voice(now)
-        if points is None:
-            for row in self._gateways.silent(now):
-                self._flush(row, voice)
-        slots = self._due(now) if points is None else self._slots(points)
-        tied = self._watch.tied(slots)
-        if len(tied) < len(slots):
-            among = set(tied)
-            self._tick([slot for slot in slots if slot not in among], now, voice)
-        if tied:
-            self._in_turn(tied, now, voice)
-        events = _in_time(voice.events)
-        if points is None and self._past.due < now:
-            events += self._past.settle(self._state, now)
-        return self._said(events)
+        events: list[Event] = []
+        while points is None and (due := self._past.due) < now:
+            events += self._timers(due + 1, None)
+            events += self._past.settle(self._state, due + 1)
+        return self._said(events + self._timers(now, points))
 
     def change(self, plan: Plan, at_ms: int) -> list[Event]:
         """A new version of the registry is in force: changed alarms as R13, new points, and an end to retired ones."""
@@ -358,6 +347,21 @@ class Engine:
             for point in points:
                 tick(point, now, voice)
             self._state.store(points)
+
+    def _timers(self, now: int, points: Iterable[int] | None) -> list[Event]:
+        self._clock = max(self._clock, now)
+        voice = self._voice(now)
+        if points is None:
+            for row in self._gateways.silent(now):
+                self._flush(row, voice)
+        slots = self._due(now) if points is None else self._slots(points)
+        tied = self._watch.tied(slots)
+        if len(tied) < len(slots):
+            among = set(tied)
+            self._tick([slot for slot in slots if slot not in among], now, voice)
+        if tied:
+            self._in_turn(tied, now, voice)
+        return _in_time(voice.events)
 
     def _in_turn(self, slots: list[int], now: int, voice: Voice) -> None:
         """Rules and what they watch: each timer when its point's now comes to it, as if ticks had come all along."""

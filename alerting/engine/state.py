@@ -43,6 +43,14 @@ ALARM = np.dtype(
 C, ACTIVE, UNACKED, LATCHED, SHELVED, SUPPRESSED, OOS, ONESHOT, LATE = (1 << bit for bit in range(9))
 NO_ALARM = (0.0, -1, 0, 0, 0, 0, NEVER, BEFORE, BEFORE)
 
+# Settings that many alarms share, as columns.
+PROFILE = np.dtype(
+    [
+        ("deadband", "<f8"), ("on", "<i8"), ("off", "<i8"), ("realarm", "<i8"),
+        ("latch", "|b1"), ("ack_rtn", "|b1"), ("priority", "|u1"),
+    ]
+)  # fmt: skip
+
 # One point: column, type, and its value for a row without a point. `fence` is its earliest timer of event time;
 # between `quiet_lo` and `quiet_hi` no condition flips (empty where every sample must take the scalar path).
 COLUMNS: tuple[tuple[str, str, Any], ...] = (
@@ -124,6 +132,7 @@ class State:
         """Makes anew what follows from the columns."""
         self._place_code = {place: code for code, place in enumerate(self.places)}
         self._profile_code = {profile: code for code, profile in enumerate(self.profiles)}
+        self._profile_table: npt.NDArray[Any] = np.zeros(0, PROFILE)
         used = self.ids[: self.count]
         self.slot_of: npt.NDArray[np.int32] = np.full(int(used.max(initial=-1)) + 1, -1, np.int32)
         live = np.flatnonzero(used >= 0)
@@ -168,6 +177,17 @@ class State:
             code = self._profile_code[settings] = len(self.profiles)
             self.profiles.append(settings)
         return code
+
+    def profile_table(self) -> npt.NDArray[Any]:
+        """The profiles as columns, by their number; the last row stands for a level that is not there (-1)."""
+        if len(self._profile_table) != len(self.profiles) + 1:
+            rows = [
+                (p.deadband, p.on_delay_ms, p.off_delay_ms, NEVER if p.realarm_ms is None else p.realarm_ms,
+                 p.latch, p.ack_rtn, p.priority)
+                for p in self.profiles
+            ]  # fmt: skip
+            self._profile_table = np.array([*rows, (0.0, 0, 0, NEVER, False, False, 0)], PROFILE)
+        return self._profile_table
 
     def slots(self, points: Iterable[int]) -> list[int]:
         """The rows of those of these points that are here."""

@@ -13,6 +13,7 @@ from alerting.engine.past import Late, Past
 from alerting.engine.points import NEVER, Point
 from alerting.engine.rules import advance, arrive, flush
 from alerting.engine.state import State, chunks
+from alerting.engine.surge import surge
 from alerting.engine.sweep import FEW, Samples, rounds, sweep
 from alerting.engine.voice import Tap, Voice
 from alerting.engine.watch import Watch
@@ -58,12 +59,26 @@ class Work:
             else:
                 swept = sweep(self._state, part.samples, late_apart=not self._voice.per_sample_late)
                 if swept.rest is not None:
-                    self._walk(swept.rest, -1)
+                    self._surge(swept.rest)
                 if swept.watched is not None:
                     self._tap(swept.watched)
                 if swept.late is not None:
                     self._too_late(swept.late)
         self._detect()
+
+    def _surge(self, samples: Samples) -> None:
+        """Many flips at once, as far as they are plain."""
+        rest: Samples | None = samples
+        if len(samples) >= FEW:
+            usual = np.array(self._usual, np.int64)[samples.message]
+            rest, watched, events = surge(self._state, samples, samples.at - samples.t > usual + LATE_MS)
+            for order, event in events:
+                self._voice.events.append(event)
+                self._orders.append(order)
+            if watched is not None:
+                self._tap(watched)
+        if rest is not None:
+            self._walk(rest, -1)
 
     def _walk(self, samples: Samples, row: int) -> None:
         """One reading after the other, through the rules; the points may repeat. In pieces, to bound the objects."""
