@@ -20,7 +20,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -30,31 +29,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import HEAD, Figure
 from tests.system.platform import Platform, until
 
 TAGS = 2000
 COPY_ROWS = 400_000
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One row of the table; `limit` is met where `value` lies on its better side."""
-
-    name: str
-    value: float
-    unit: str
-    limit: float | None
-    at_least: bool
-
-    def row(self) -> str:
-        if self.limit is None:
-            return f"| {self.name} | {self.value:,.2f} {self.unit} | | |"
-        met = self.value >= self.limit if self.at_least else self.value <= self.limit
-        sign = ">=" if self.at_least else "<="
-        ratio = self.value / self.limit
-        word = "met" if met else "MISSED"
-        measured, limit = f"{self.value:,.2f} {self.unit}", f"{sign} {self.limit:,.2f} {self.unit}"
-        return f"| {self.name} | {measured} | {limit} | {ratio:.2f} {word} |"
 
 
 def synced_write_ms(folder: Path) -> float:
@@ -234,13 +213,13 @@ def figures(seconds: float, folder: Path) -> Iterator[Figure]:
             yield Figure(f"{name}, p50", percentile(took, 0.5), "ms", p50, at_least=False)
             yield Figure(f"{name}, p99", percentile(took, 0.99), "ms", p99, at_least=False)
         bare = bare_copy_rows_per_s(platform.database_url())
-        yield Figure("bare binary COPY of such rows", bare, "rows/s", None, at_least=True)
+        yield Figure("bare binary COPY of such rows", bare, "rows/s")
         rate_63, _ = sustained(platform, gateway, 63, seconds)
-        yield Figure("MQTT QoS 1 to committed rows, messages of 63", rate_63, "readings/s", 44_000, at_least=True)
-        yield Figure("the same as a share of the bare COPY", rate_63 / bare, "", 0.3, at_least=True)
+        yield Figure("MQTT QoS 1 to committed rows, messages of 63", rate_63, "readings/s", 44_000)
+        yield Figure("the same as a share of the bare COPY", rate_63 / bare, "", 0.3)
         rate_1, confirmed = sustained(platform, gateway, 1, seconds)
-        yield Figure("MQTT QoS 1 to committed rows, messages of 1", rate_1, "readings/s", 1_000, at_least=True)
-        yield Figure("messages of 1 confirmed on disk", confirmed, "messages/s", None, at_least=True)
+        yield Figure("MQTT QoS 1 to committed rows, messages of 1", rate_1, "readings/s", 1_000)
+        yield Figure("messages of 1 confirmed on disk", confirmed, "messages/s")
         assert platform.process
         memory = sum(child.memory_info().rss for child in psutil.Process(platform.process.pid).children(recursive=True))
         yield Figure("memory of all processes", memory / 2**20, "MiB", None, at_least=False)
@@ -267,7 +246,7 @@ def main() -> None:
         return
     kernel = f"{machine.system()} {machine.release()}"
     print(f"{machine.machine()}, {os.cpu_count()} cores, Python {machine.python_version()}, {kernel}")
-    print("| figure | measured | limit | ratio |\n| --- | --- | --- | --- |")
+    print(HEAD)
     with tempfile.TemporaryDirectory(prefix="hazardwatch-bench-") as folder:
         for figure in figures(arguments.seconds, Path(folder)):
             print(figure.row(), flush=True)
