@@ -107,7 +107,7 @@ class Point:
         if self.config.reorder_ms == 0:
             self._release(t)
         else:
-            self._release(max(self.newest[0], self.now()) - self.config.reorder_ms)
+            self._release(max(self.newest[0], self.now(at)) - self.config.reorder_ms)
 
     def restart(self) -> None:
         """Snapshot and reload change nothing (R14)."""
@@ -118,25 +118,26 @@ class Point:
 
     def tick(self, now: int) -> None:
         self._run_clock(now)
+        own = self.now(now)
         if self.config.reorder_ms > 0:
-            self._release(self.now() - self.config.reorder_ms)
-        self._fire_before(self.now() - self.lag)
+            self._release(own - self.config.reorder_ms)
+        self._fire_before(own - self.lag)
 
     def command(self, name: str, t: int, level: str, given: dict[str, Any]) -> None:
-        self._run_clock(t)
-        now = self.now()
+        asked = self._run_clock(t)
+        clock = self.now(asked)
         if self.config.reorder_ms > 0:
-            self._release(now - self.config.reorder_ms)
-        self._fire_upto(now - self.lag)
+            self._release(clock - self.config.reorder_ms)
+        self._fire_upto(clock - self.lag)
         alarm = self.alarms[level]
-        clock, now = now, _latest(now, alarm.moved_at)  # the times of one alarm's events never go back
+        now = _latest(clock, alarm.moved_at)  # the times of one alarm's events never go back
         match name:
             case "ACK":
                 self._acknowledge(alarm, now, given.get("occ"), clock=clock)
             case "RESET":
                 self._reset(alarm, now)
             case "SHELVE":
-                self._shelve(alarm, now, given, asked=t, clock=clock)
+                self._shelve(alarm, now, given, asked=asked, clock=clock)
             case "UNSHELVE":
                 self._unshelve(alarm, now)
             case "SUPPRESS":
@@ -157,16 +158,17 @@ class Point:
     def lag(self) -> int:
         return max(self.config.timer_lag_ms, self.config.reorder_ms)
 
-    def _run_clock(self, at: int) -> None:
-        self.clock = at if self.clock is None else max(self.clock, at)
+    def _run_clock(self, at: int) -> int:
+        """The engine's clock never goes back."""
+        self.clock = _latest(at, self.clock)
+        return self.clock
 
-    def now(self) -> int:
+    def now(self, clock: int) -> int:
         """The point's own: its newest sample's time and what the engine's clock has run since that arrived."""
-        assert self.clock is not None
         if self.newest is None:
-            return self.clock
+            return clock
         t, at = self.newest
-        return t + self.clock - at
+        return t + clock - at
 
     def _timers(self) -> Iterator[Timer]:
         if self.stale_due is not None:
