@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import Annotated
 import typer
 
 from simulators import demo
-from simulators.config import Config, ConfigError, factor
+from simulators.config import PLAYED, Config, ConfigError, factor
 from simulators.incident import IncidentError, load, names
 from simulators.load import LoadError, Wanted
 from simulators.load import run as run_load
@@ -60,8 +59,11 @@ def incident(
     out: Annotated[Path, typer.Option(help="the CSV file to write")],
     begins: Annotated[str | None, typer.Option("--from", help="time of day to begin at, such as 02:30")] = None,
     speed: Annotated[str, typer.Option(help="as for `run`; max: all at once")] = "max",
+    day_before: Annotated[bool, typer.Option("--day-before", help="with the 24 h before anything was wrong")] = False,
     days_ago: Annotated[int, typer.Option(help="on which day the accident shall have happened")] = 1,
-    site: Annotated[Path, typer.Option(help="folder with tags.csv")] = DEMO,
+    site: Annotated[
+        Path | None, typer.Option(help="folder with tags.csv; else the demo, or the accident's own")
+    ] = None,
     seed: Annotated[int, typer.Option(help="of the noise")] = 1,
 ) -> None:
     """Write an accident's readings as ts,enterprise,tag,value,quality."""
@@ -69,8 +71,12 @@ def incident(
     with _said(), _until_interrupted() as stop:
         found = load(name)
         start = found.moment(begins) if begins else None
+        if begins and day_before:
+            raise IncidentError("--from and --day-before exclude each other")
+        own = day_before or name not in PLAYED
+        tags = read(site or (found.site if own else DEMO))
         day = datetime.now(UTC).date() - timedelta(days=days_ago)
-        moments = played(found, read(site), day=day, begins=start, seed=seed)
+        moments = played(found, tags, day=day, begins=start, seed=seed, day_before=day_before)
         batches = paced(moments, factor(speed), stop)
         with out.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -109,7 +115,7 @@ def list_() -> None:
     """The accidents that can be played, and how much of each was published."""
     for name in names():
         found = load(name)
-        marks = list(itertools.chain.from_iterable(figure.marks for figure in found.figures.values()))
+        marks = found.marks
         typer.echo(f"{name:<18} {found.title}: {sum(marks)} of {len(marks)} figures published, the others interpolated")
 
 

@@ -45,7 +45,21 @@ class Incident:
     begins: datetime
     ends: datetime
     plays_from: datetime
+    sources: tuple[str, ...]  # what the published figures were read in
+    onset: datetime  # when something began to be wrong; what rings in the 24 h before is a false alarm
+    disaster: datetime  # what a warning has to come before
+    site: Path  # the folder with the CSV files of the plant's instruments and their alarms
     figures: dict[str, Figure]
+
+    @property
+    def day_before(self) -> datetime:
+        """When an ordinary day that ends with the onset must begin."""
+        return min(self.begins, self.onset - timedelta(days=1))
+
+    @property
+    def marks(self) -> list[bool]:
+        """Of everything that the figures give: whether it was published."""
+        return [mark for figure in self.figures.values() for mark in figure.marks]
 
     def value(self, name: str) -> float:
         """A figure's number."""
@@ -98,6 +112,7 @@ def read(path: Path) -> Incident:
     content = tomllib.loads(path.read_text("utf-8"))
     try:
         ends: datetime = content["ends"]
+        figures = {name: _figure(path, name, given) for name, given in content["figures"].items()}
         return Incident(
             content["name"],
             content["title"],
@@ -107,10 +122,28 @@ def read(path: Path) -> Incident:
             content["begins"],
             ends,
             clock_on(ends.date(), content["plays_from"]),
-            {name: _figure(path, name, given) for name, given in content["figures"].items()},
+            _sources(path, content["sources"]),
+            _moment(path, "onset", content["onset"], figures),
+            _moment(path, "disaster", content["disaster"], figures),
+            path.with_suffix(""),
+            figures,
         )
     except KeyError as error:
         raise IncidentError(f"{path.name}: {error.args[0]} is missing") from error
+
+
+def _sources(path: Path, given: list[str]) -> tuple[str, ...]:
+    if not given:
+        raise IncidentError(f"{path.name}: sources is empty; name what the published figures were read in")
+    return tuple(given)
+
+
+def _moment(path: Path, what: str, name: str, figures: dict[str, Figure]) -> datetime:
+    """The time of the figure that is named as the onset or the disaster."""
+    at = figures[name].at if name in figures else None
+    if at is None:
+        raise IncidentError(f"{path.name}: {what}: there is no figure {name} with a time")
+    return at
 
 
 def clock_on(day: date, clock: str) -> datetime:

@@ -13,6 +13,8 @@ from simulators.reading import Reading
 from simulators.tags import Tag
 
 STEP_S = 1.0
+QUIET_S = 10.0  # how often a gateway reports at most on the day before: what is quiet is thinned
+CLOSE = timedelta(minutes=30)  # before the onset everything is reported at its own period
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MESSAGE_S = 0.5  # of our time: what happens in it is given out together
 MOST_READINGS = 4000  # given out together, however fast it goes
@@ -21,22 +23,32 @@ Moments = Iterable[tuple[datetime, list[Reading]]]
 
 
 def played(
-    incident: Incident, tags: list[Tag], *, day: date, begins: datetime | None = None, seed: int = 1
+    incident: Incident,
+    tags: list[Tag],
+    *,
+    day: date,
+    begins: datetime | None = None,
+    seed: int = 1,
+    day_before: bool = False,
 ) -> Iterator[tuple[datetime, list[Reading]]]:
     """Second by second: the accident's own moment, and the readings due then, their times on `day`.
 
     `day` is where the accident's last day is shifted to. What lies before `begins` happens, but is not shown.
+    With `day_before` it begins with at least 24 h of ordinary use before anything was wrong.
     """
-    plant = plant_of(incident, seed)
+    since = incident.day_before if day_before else incident.begins
+    plant = plant_of(incident, seed, since)
+    quiet_until = incident.onset - CLOSE if day_before else since
     shift = incident.shift_to(day)
     own = [tag for tag in tags if (tag.enterprise, tag.source) == (incident.enterprise, incident.source)]
-    start = begins or incident.begins
+    start = begins or since
     while plant.now < incident.ends:
-        plant.step(STEP_S)
+        step_s = QUIET_S if plant.now < quiet_until else STEP_S
+        plant.step(step_s)
         if plant.now < start:
             continue
-        second = int((plant.now - incident.begins) / timedelta(seconds=1))
-        due = [tag for tag in own if second % max(1, round(tag.period_s)) == 0]
+        second = int((plant.now - since) / timedelta(seconds=1))
+        due = [tag for tag in own if second % max(round(step_s), round(tag.period_s)) == 0]
         if due:
             t_ms = (plant.now + shift - EPOCH) // timedelta(milliseconds=1)
             values = plant.values()

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from simulators.incident import Incident
+from simulators.incident import Incident, IncidentError
+from simulators.plants.dams import Liquefied, Overtopped
+from simulators.plants.freezer import Freezer
 from simulators.plants.machines import CooledReactor, DustCollector, Refrigeration, Switchboard
 from simulators.plants.reactor import Reactor
 from simulators.plants.storage import ChlorineStore, GasHolder, GasolineTank, HydrogenStore, RefrigeratedTank, Sphere
 from simulators.plants.tank import Tank
+from simulators.plants.terminal import Terminal
 from simulators.plants.weather import Sky, TailingsDam, Warehouse
 
 
@@ -54,6 +57,19 @@ ORDINARY: dict[str, Callable[[Sky, random.Random], OrdinaryPlant]] = {  # by the
 }
 
 
-def plant_of(incident: Incident, seed: int) -> Plant:
-    """The plant of an accident as it was when it began; the same seed gives the same noise."""
-    return Tank(incident, seed) if incident.plant == "tank" else Reactor(incident, seed)
+PLANTS: dict[str, Callable[[Incident, int, datetime], Plant]] = {  # by the incident's plant
+    "tank": Tank,
+    "reactor": Reactor,
+    "freezer": Freezer,
+    "terminal": Terminal,
+    "overtopped": Overtopped,
+    "liquefied": Liquefied,
+}
+
+
+def plant_of(incident: Incident, seed: int, since: datetime | None = None) -> Plant:
+    """The plant of an accident as it was when it began, or at an earlier moment; the same seed gives the same noise."""
+    made = PLANTS.get(incident.plant)
+    if made is None:
+        raise IncidentError(f"{incident.name}: there is no plant {incident.plant!r}; there are {', '.join(PLANTS)}")
+    return made(incident, seed, since or incident.begins)
