@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import signal
 import threading
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from simulators.config import PLAYED, Config, ConfigError, factor
 from simulators.incident import IncidentError, load, names
 from simulators.load import LoadError, Wanted
 from simulators.load import run as run_load
-from simulators.playback import paced, played
+from simulators.playback import paced, played, written
 from simulators.tags import DEMO, read
 
 app = typer.Typer(help="Simulated gateways and real accidents.", pretty_exceptions_enable=False, add_completion=False)
@@ -67,7 +66,6 @@ def incident(
     seed: Annotated[int, typer.Option(help="of the noise")] = 1,
 ) -> None:
     """Write an accident's readings as ts,enterprise,tag,value,quality."""
-    rows = 0
     with _said(), _until_interrupted() as stop:
         found = load(name)
         start = found.moment(begins) if begins else None
@@ -78,13 +76,7 @@ def incident(
         day = datetime.now(UTC).date() - timedelta(days=days_ago)
         moments = played(found, tags, day=day, begins=start, seed=seed, day_before=day_before)
         batches = paced(moments, factor(speed), stop)
-        with out.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["ts", "enterprise", "tag", "value", "quality"])
-            for readings in batches:
-                writer.writerows([one.t_ms, found.enterprise, one.tag, one.value, one.quality] for one in readings)
-                file.flush()
-                rows += len(readings)
+        rows = written(batches, found.enterprise, out)
         typer.echo(f"{found.title}: {rows} readings in {out}")
 
 

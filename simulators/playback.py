@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from simulators.incident import Incident
 from simulators.plants import plant_of
@@ -73,3 +75,16 @@ def paced(moments: Moments, speed: float, stop: threading.Event) -> Iterator[lis
         held += readings
     if held:
         yield held
+
+
+def written(batches: Iterable[list[Reading]], enterprise: str, out: Path) -> int:
+    """Writes ts,enterprise,tag,value,quality as the readings come; says how many there were."""
+    rows = 0
+    with out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["ts", "enterprise", "tag", "value", "quality"])
+        for readings in batches:
+            writer.writerows([one.t_ms, enterprise, one.tag, one.value, one.quality] for one in readings)
+            file.flush()
+            rows += len(readings)
+    return rows

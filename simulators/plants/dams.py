@@ -90,5 +90,5 @@ class Liquefied:
 
     def _moved_mm(self) -> float:
         """Since the marks were set, by the one that moves most."""
-        days = (self.now - self._incident.at("marks_set")) / DAY
+        days = max(0.0, (self.now - self._incident.at("marks_set")) / DAY)
         return self._incident.value("deformation_mm_year") * days / 365
