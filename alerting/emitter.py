@@ -86,13 +86,14 @@ class Emitter:
                 self._waiting.append((at_ms, Emission(input_seq, part, first + begin, more)))
             self._changed.notify_all()
 
-    async def all_said(self) -> int:
-        """Returns once everything handed over before this call is on ALARM: the sequence of the last of it."""
-        if not self._waiting:
-            return self.alarm_seq
+    def all_said(self) -> asyncio.Future[int]:
+        """Done once everything handed over before this call is on ALARM: the sequence of the last of it."""
         reached: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append(reached)
-        return await reached
+        if self._waiting:
+            self._waiting.append(reached)
+        else:
+            reached.set_result(self.alarm_seq)
+        return reached
 
     def check(self, last_seq: int) -> None:
         """Raises Fenced where ALARM goes on beyond what this engine has said."""

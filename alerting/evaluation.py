@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -40,12 +40,12 @@ class Refused(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class _Start(msgspec.Struct, frozen=True):
+class _Start(NamedTuple):
     """A state from which everything after can be evaluated again."""
 
     input_seq: int
     registry: int
-    engine: bytes
+    engine: Callable[[], bytes]
 
 
 class _UnusableError(Exception):
@@ -67,11 +67,15 @@ class Evaluation:
         self.registry = registry
         self.refused = refused
         self.unusable: set[int] = set()  # registry versions that the engine cannot work with; it keeps the one before
-        self.keep_start(engine.snapshot())
+        self._start_here()
 
-    def keep_start(self, engine: bytes) -> None:
-        """From here on, what goes wrong is evaluated again from this state."""
-        self._start = _Start(self.input_seq, self.registry, engine)
+    def keep_start(self, input_seq: int, registry: int, engine: Callable[[], bytes]) -> None:
+        """From there on, what goes wrong is evaluated again from that state."""
+        self._start = _Start(input_seq, registry, engine)
+
+    def _start_here(self) -> None:
+        state = self.engine.snapshot()
+        self.keep_start(self.input_seq, self.registry, lambda: state)
 
     async def take(self, message: InputMessage) -> list[Event]:
         """The events of one message; one that the engine fails on is set aside and harms nothing."""
@@ -138,10 +142,10 @@ class Evaluation:
     async def _rebuild(self, to_seq: int) -> None:
         """Evaluates again what was evaluated already; its events are known."""
         start = self._start
-        self.engine, self.input_seq, self.registry = Engine.restore(start.engine), start.input_seq, start.registry
+        self.engine, self.input_seq, self.registry = Engine.restore(start.engine()), start.input_seq, start.registry
         if start.input_seq < to_seq:
             await self._catch_up(to_seq)
-        self.keep_start(self.engine.snapshot())
+        self._start_here()
 
     async def _catch_up(self, to_seq: int) -> None:
         async with aclosing(self._line.inputs(self.input_seq)) as lists:

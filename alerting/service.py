@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import mmap
 import time
 from contextlib import aclosing
 
@@ -12,7 +14,8 @@ import structlog
 from alerting.emitter import Emitter
 from alerting.engine import SnapshotError
 from alerting.evaluation import LINE_PAUSE_S, Evaluation, restored, when_it_answers
-from alerting.snapshot import Shelf, Snapshot, pack_latest
+from alerting.snapshot import Shelf, Snapshot, opened, pack_latest, seal, write
+from alerting.taking import Taking, TakingError, mapped
 from ingest.status import RoleStatus, tell
 from line.clock import SteadyClock
 from line.log import Line, LineError, LineFull, Unavailable
@@ -67,7 +70,8 @@ class Role:
         self._lag_ms = 0
         self._ticks = 0
         self._inputs = 0
-        self._snapshot_ms = 0.0
+        self._snapshot_ms = self._snapshot_pause_ms = 0.0
+        self._turn = asyncio.Lock()  # held from an input to its events handed over: a snapshot never falls between
 
     @classmethod
     async def open(cls, line: Line, clock: SteadyClock) -> Role:
@@ -107,9 +111,10 @@ class Role:
             async for messages in lists:
                 for begin in range(0, len(messages), BREATH):
                     for message in messages[begin : begin + BREATH]:
-                        events = await self._evaluation.take(message)
-                        if events:
-                            await self._emitter.say(message.seq, message.at_ms, events)
+                        async with self._turn:
+                            events = await self._evaluation.take(message)
+                            if events:
+                                await self._emitter.say(message.seq, message.at_ms, events)
                         self._inputs += 1
                     async with self._moved:
                         self._moved.notify_all()
@@ -120,9 +125,10 @@ class Role:
         await self._unlogged(batch)
 
     async def _unlogged(self, message: Batch | Tick) -> None:
-        now_ms = self._clock.now_ms()
-        events = self._evaluation.engine.apply(message, now_ms)
-        await self._emitter.say_unlogged(self._evaluation.input_seq, now_ms, events)
+        async with self._turn:
+            now_ms = self._clock.now_ms()
+            events = self._evaluation.engine.apply(message, now_ms)
+            await self._emitter.say_unlogged(self._evaluation.input_seq, now_ms, events)
 
     async def _reached(self, input_seq: int) -> None:
         async with self._moved:
@@ -181,31 +187,44 @@ class Role:
             begun = time.monotonic()
             try:
                 kept_seq = await self._keep_snapshot()
-            except LineError as error:
+            except (LineError, TakingError) as error:
                 log.warning("no snapshot could be kept", error=str(error))
             pause_s = max(SNAPSHOT_S, (time.monotonic() - begun) / SNAPSHOT_SHARE)
 
     async def _keep_snapshot(self) -> int:
-        """It is kept only when all events up to it are on ALARM: whoever starts from it never says them."""
-        begun = time.monotonic()
+        """It is kept only when all events up to it are on ALARM: whoever starts from it never says them.
+
+        A copy of this process writes it; evaluation goes on meanwhile.
+        """
+        async with self._turn:
+            begun = time.monotonic()
+            evaluation = self._evaluation
+            input_seq, registry = evaluation.input_seq, evaluation.registry
+            all_said = self._emitter.all_said()
+            taking = Taking(self._write_snapshot)
+            self._snapshot_pause_ms = (time.monotonic() - begun) * 1000
+        with await taking.written() as file:
+            await asyncio.to_thread(seal, file, await all_said)
+            data = mapped(file)
+            evaluation.keep_start(input_seq, registry, lambda: _engine_in(data))
+            keep_from = await self._shelf.put(file, input_seq)
+        await self._line.put(POSITIONS, ROLE, str(keep_from).encode())
+        self._snapshot_ms = (time.monotonic() - begun) * 1000
+        return input_seq
+
+    def _write_snapshot(self, file: io.BufferedRandom) -> None:
         evaluation, engine = self._evaluation, self._evaluation.engine
-        state = engine.snapshot()
-        evaluation.keep_start(state)
-        taken = Snapshot(
+        snapshot = Snapshot(
             epoch=self._epoch,
             input_seq=evaluation.input_seq,
             alarm_seq=0,
             registry=evaluation.registry,
             taken_at_ms=self._clock.now_ms(),
-            engine=state,
+            engine=engine.snapshot(),
             standing=tuple(engine.standing()),
             latest=pack_latest(engine.latest()),
         )
-        self._snapshot_ms = (time.monotonic() - begun) * 1000
-        alarm_seq = await self._emitter.all_said()
-        keep_from = await self._shelf.put(msgspec.structs.replace(taken, alarm_seq=alarm_seq))
-        await self._line.put(POSITIONS, ROLE, str(keep_from).encode())
-        return taken.input_seq
+        write(snapshot, file)
 
     # What others are told
 
@@ -244,6 +263,7 @@ class Role:
                 "refused_inputs": len(evaluation.refused),
                 "ticks": self._ticks,
                 "snapshot_ms": self._snapshot_ms,
+                "snapshot_pause_ms": self._snapshot_pause_ms,
                 "clock_step_ms": self._clock.step_ms(),
             },
         )
@@ -253,6 +273,15 @@ class Role:
         refused = any(one.at_ms > since for one in evaluation.refused.values())
         unusable = [f"registry-{version}" for version in sorted(evaluation.unusable)]
         return (*unusable, *(("input-refused",) if refused else ()))
+
+
+def _engine_in(data: mmap.mmap) -> bytes:
+    """The engine of a snapshot that is sealed in memory."""
+    with memoryview(data) as view:
+        snapshot = opened(view)
+    if snapshot is None:
+        raise SnapshotError("the snapshot in memory is broken")
+    return snapshot.engine
 
 
 def _first(group: ExceptionGroup[LineError]) -> LineError:

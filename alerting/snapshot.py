@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import fields
 
 import msgspec
@@ -11,14 +12,16 @@ import structlog
 
 from alerting.engine import Latest
 from alerting.events import Event
+from alerting.taking import mapped
 from line.log import Line
 
 log = structlog.get_logger()
 
 STORE = "snapshots"
 NAMES = ("engine-0-a", "engine-0-b")
-MAGIC = b"hazardwatch snapshot 1\n"
-DIGEST_BYTES = 32
+MAGIC = b"hazardwatch snapshot 2\n"
+DIGEST_BYTES, SEQ_BYTES = 32, 8
+HEAD_BYTES = len(MAGIC) + DIGEST_BYTES + SEQ_BYTES  # then comes the snapshot; the checksum is over all after it
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -72,12 +75,12 @@ class Shelf:
         held = await _held(line)
         return cls(line, held), max(held.values(), key=lambda snapshot: snapshot.input_seq, default=None)
 
-    async def put(self, snapshot: Snapshot) -> int:
-        """Keeps it over the older one; returns the sequence of INPUT from which replay must stay possible."""
+    async def put(self, file: io.BufferedRandom, input_seq: int) -> int:
+        """Keeps a sealed snapshot over the older one; returns the sequence from which replay must stay possible."""
         name = min(NAMES, key=lambda name: self._input_seqs.get(name, -1))
         self._input_seqs.pop(name, None)  # while it is written it is not good
-        await self._line.put_object(STORE, name, sealed(snapshot))
-        self._input_seqs[name] = snapshot.input_seq
+        await self._line.put_object(STORE, name, file)
+        self._input_seqs[name] = input_seq
         return min(self._input_seqs.values())
 
 
@@ -101,18 +104,32 @@ async def _held(line: Line) -> dict[str, Snapshot]:
     return held
 
 
-def sealed(snapshot: Snapshot) -> bytes:
-    """A snapshot as bytes that show whether they are whole."""
-    body = _encode(snapshot)
-    return MAGIC + hashlib.sha256(body).digest() + body
+def write(snapshot: Snapshot, file: io.BufferedRandom) -> None:
+    """The snapshot, not sealed yet: where its events are on ALARM may not be known so soon."""
+    file.write(bytes(HEAD_BYTES))
+    file.write(_encode(snapshot))
 
 
-def opened(data: bytes) -> Snapshot | None:
+def seal(file: io.BufferedRandom, alarm_seq: int) -> None:
+    """Completes what `write` wrote, with a checksum over all of it. Long: call it in a thread."""
+    file.seek(0)
+    file.write(MAGIC + bytes(DIGEST_BYTES) + alarm_seq.to_bytes(SEQ_BYTES, "little"))
+    file.flush()
+    with mapped(file) as data, memoryview(data) as view:
+        digest = hashlib.sha256(view[HEAD_BYTES - SEQ_BYTES :]).digest()
+    file.seek(len(MAGIC))
+    file.write(digest)
+    file.seek(0)
+
+
+def opened(data: bytes | memoryview) -> Snapshot | None:
     """The snapshot in such bytes; None where they are not whole or of another release."""
-    head, body = data[: len(MAGIC) + DIGEST_BYTES], data[len(MAGIC) + DIGEST_BYTES :]
-    if head != MAGIC + hashlib.sha256(body).digest():
+    view = memoryview(data)
+    rest = view[len(MAGIC) + DIGEST_BYTES :]
+    if view[: len(MAGIC) + DIGEST_BYTES] != MAGIC + hashlib.sha256(rest).digest():
         return None
     try:
-        return _decode(body)
+        snapshot = _decode(rest[SEQ_BYTES:])
     except msgspec.DecodeError:
         return None
+    return msgspec.structs.replace(snapshot, alarm_seq=int.from_bytes(rest[:SEQ_BYTES], "little"))

@@ -11,6 +11,7 @@ is alive at the start is frozen out of garbage collection, as a role that starts
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gc
 import sys
 import time
@@ -26,6 +27,7 @@ if __package__ in {None, ""}:  # run as a file
 
 from alerting.engine import Engine
 from alerting.replay import readings_batch
+from alerting.taking import Taking
 from benchmarks import HEAD, Figure
 from line.messages import Batch
 from registry.alarms import AlarmSettings, GatewaySettings, Plan, PointSettings, RuleSettings
@@ -205,6 +207,12 @@ def snapshots(points: int) -> Iterator[Figure]:
     data = subject.snapshot()
     taken = time.perf_counter()
     Engine.restore(data)
+    gc.freeze()
+    begun = time.perf_counter()
+    copy = Taking(lambda file: file.write(data[:1]) and None)
+    paused = time.perf_counter() - begun
+    asyncio.run(copy.written()).close()
+    yield Figure(f"{points:,} points, pause of evaluation for a snapshot", paused * 1000, "ms")
     yield Figure(f"{points:,} points, snapshot", taken - started, "s")
     yield Figure(f"{points:,} points, snapshot", len(data) / 2**20, "MiB")
     yield Figure(f"{points:,} points, restore", time.perf_counter() - taken, "s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, NamedTuple, TypeVar
@@ -432,7 +433,7 @@ class Line:
 
     # Objects
 
-    async def put_object(self, store: str, name: str, data: bytes) -> None:
+    async def put_object(self, store: str, name: str, data: bytes | io.BufferedRandom) -> None:
         try:
             await (await self._store(store)).put(name, data)
         except (NatsError, TimeoutError) as error:
