@@ -11,7 +11,6 @@ from simulators.plants.weather import Sky, Wander
 
 SLOW_MPA, SLOW_S = 0.006, 3_600.0  # how far and how slowly the line's pressure wanders
 PUMP_H = ((14.0, 0.03), (6.0, -0.03))  # hours before the break: the station changes its pumps, MPa
-PUMP_MIN = 15.0  # for how long the pressure goes to its new value: 2 kPa/min
 
 
 class Terminal:
@@ -53,7 +52,8 @@ class Terminal:
         """What the station's changes have done so far."""
         broke = self._incident.at("pressure_falls")
         minutes = [((self.now - broke) / timedelta(minutes=1) + hours * 60, change) for hours, change in PUMP_H]
-        return sum(change * min(1.0, max(0.0, since / PUMP_MIN)) for since, change in minutes)
+        a_minute = self._incident.value("pumps_change_kpa_min") / 1000
+        return sum(change * min(1.0, max(0.0, since * a_minute / abs(change))) for since, change in minutes)
 
     def _fallen(self, rate: str, now: datetime) -> float:
         """MPa since the line broke."""
