@@ -288,6 +288,6 @@ def _touch(span: Span, raised: Event, t: int) -> bool:
 def _refused(cmd: Command, clock: int, reason: str) -> Event:
     return Event(
         t=clock, alarm=cmd.alarm, ev=Ev.REJECT, enterprise=cmd.enterprise, tag=cmd.tag, alarm_id=cmd.alarm_id, occ=0,
-        late=True, state=Shown.NORM, reason=reason, cmd=cmd.cmd, command=cmd.id or None, user=cmd.user or None, at=cmd.at_ms,
-        comment=cmd.comment,
+        late=True, state=Shown.NORM, reason=reason, cmd=cmd.cmd, command=cmd.id or None, user=cmd.user or None,
+        at=cmd.at_ms, comment=cmd.comment,
     )  # fmt: skip
