@@ -23,9 +23,12 @@ STALE, RETURN, RAISE, REALARM, EXPIRY = range(5)
 def arrive(p: Point, t: int, v: float, quality: int, late: bool, voice: Voice) -> None:
     """A sample has come in; the voice's clock is its arrival. `late` as R15 has it."""
     at = voice.clock
-    _confirm_before(p, at, voice)
     if not isfinite(v):
         quality = BAD
+    if p.waiting is None and _is_duplicate(p, t, v, quality):
+        voice.counters.duplicates += 1
+        return
+    _confirm_before(p, at, voice)
     limit = p.place.max_future_ms
     if limit is not None and t > at + limit:
         voice.counters.future += 1
@@ -56,13 +59,12 @@ def release(p: Point, upto: int, voice: Voice) -> None:
 
 def sample(p: Point, t: int, v: float, quality: int, late: bool, voice: Voice, *, anchor: int | None) -> None:
     """One sample in its turn: a duplicate, late, or applied (R2, R3). `anchor` is the skew that it brings, if any."""
-    if p.heard and t <= p.last_t:
-        if t == p.last_t and quality == p.quality and (quality == BAD or v == p.value):
-            voice.counters.duplicates += 1
-            return
-        if t < p.last_t:
-            _too_late(p, t, v, quality, late, voice)
-            return
+    if _is_duplicate(p, t, v, quality):
+        voice.counters.duplicates += 1
+        return
+    if p.heard and t < p.last_t:
+        _too_late(p, t, v, quality, late, voice)
+        return
     if p.fence < t:
         fire(p, t, voice)
         _confirm_before(p, voice.clock, voice)
@@ -73,6 +75,11 @@ def sample(p: Point, t: int, v: float, quality: int, late: bool, voice: Voice, *
     p.fence = min(due, p.stale_due)
     if p.watched:
         voice.tap(p, t, late=late)
+
+
+def _is_duplicate(p: Point, t: int, v: float, quality: int) -> bool:
+    """The last applied sample once more; all bad ones of one time are identical (R2 a)."""
+    return t == p.last_t and quality == p.quality and (quality == BAD or v == p.value)
 
 
 def tick(p: Point, clock: int, voice: Voice) -> None:

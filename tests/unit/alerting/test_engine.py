@@ -67,6 +67,13 @@ def test_a_late_raise_is_annunciated_only_when_it_is_still_active_ten_seconds_la
     assert engine.next_wake() is None
 
 
+def test_the_late_sample_once_more_moves_nothing_not_even_its_annunciation() -> None:
+    engine = Engine(plan())
+    fed(engine, s(0, 50), s(1_000, 81, at=40_000))
+    assert fed(engine, s(1_000, 81, at=60_000)) == []
+    assert [e.ev for e in engine.advance(60_000)] == [Ev.REALARM]
+
+
 def test_a_late_raise_that_returns_at_once_owes_an_acknowledgement_and_makes_no_sound() -> None:
     engine = Engine(plan())
     events = fed(engine, s(0, 50), s(1_000, 81, at=40_000), s(2_000, 50, at=40_001))
