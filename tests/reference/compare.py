@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.reference.point import Point
 
-OMITTED = {"ann": False, "cascade": False}  # fields that need not be written when they say nothing
+OMITTED = {"ann": False, "cascade": False, "late": False}  # fields that need not be written when they say nothing
 
 
 def unlike(expected: dict[str, Any], event: dict[str, Any]) -> list[str]:

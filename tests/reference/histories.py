@@ -83,6 +83,7 @@ class Story:
         self.behind = chance.choice((0, 0, 700, 20_000))  # the feed's usual delay
         self.newest = -self.behind
         self.least = self.behind  # the smallest delay yet
+        self.offline = chance.random() < 0.4 and point["reorder_ms"] == 0
         self.samples: list[Step] = []
         self.acked: str | None = None  # a latch to be reset next
         spans: set[int] = {500, 1000, point["reorder_ms"], point["timer_lag_ms"], point["stale_ms"] or 2000}
@@ -93,6 +94,8 @@ class Story:
     def step(self) -> Step:
         kind = self.chance.random()
         if kind < 0.62:
+            if self.offline and kind < 0.02:
+                self.clock += self.chance.choice((29_999, 30_001, 45_000, 120_000, 700_000))
             return self._sample()
         if self.acked is not None and kind < 0.9:
             level, self.acked = self.acked, None
@@ -127,9 +130,10 @@ class Story:
         return self._arriving({"s": [t, self._value(), chance.choice("GGGGGGGUBB")]})
 
     def _arriving(self, step: Step) -> Step:
-        """At most 30 s later than usual, so that nothing of it is an excursion while offline."""
+        """Late by more than 30 s, and so an excursion while offline (R15), only where outages are part of the story."""
         t, v, q = step["s"]
-        t = max(t, self.clock - self.least - 30_000)
+        if not self.offline:
+            t = max(t, self.clock - self.least - 30_000)
         self.least = min(self.least, self.clock - t)
         self.samples.append({"s": [t, v, q]})
         return {"s": [t, v, q], "at": self.clock}

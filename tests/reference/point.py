@@ -4,68 +4,29 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
-from tests.reference.settings import HIGH, ORDER, AlarmConfig, PointConfig, changed, clear_level, fault
+from tests.reference.alarm import (
+    EXPIRY,
+    FLOOR,
+    LATE,
+    RAISE,
+    REALARM,
+    RETURN,
+    STALE,
+    Alarm,
+    Timer,
+    clears,
+    latest,
+    violates,
+)
+from tests.reference.settings import ORDER, AlarmConfig, PointConfig, changed, fault
 
 Event = dict[str, Any]
-STALE, RETURN, RAISE, REALARM, EXPIRY = range(5)  # the order inside one instant (R3)
-FLOOR = (STALE, RETURN, RAISE)  # the timers that count as the last fired one (V49); the others are no evidence
 OUTER = {"H": "HH", "L": "LL"}
 INNER = {"HH": "H", "LL": "L"}
-
-
-@dataclass(slots=True)
-class Alarm:
-    """What is remembered of one alarm."""
-
-    level: str
-    config: AlarmConfig
-    condition: bool = False
-    true_since: int = 0  # the condition's, while it is true
-    false_since: int | None = None  # unbroken good evidence that it is false
-    active: bool = False
-    unacked: bool = False
-    latched: bool = False
-    occ: int = 0
-    annunciated_at: int | None = None  # this occurrence's last annunciation
-    moved_at: int | None = None  # last raise or return: its past ends here (R2)
-    returned_at: int | None = None
-    raise_from: int | None = None  # a delay changed while it ran: not before the change (R13)
-    return_from: int | None = None
-    realarm_from: int | None = None
-    shelved_until: int | None = None
-    oneshot: bool = False
-    suppressed: bool = False
-    out_of_service: bool = False
-
-    @property
-    def visible(self) -> bool:
-        return self.shelved_until is None and not self.suppressed and not self.out_of_service
-
-    @property
-    def shown(self) -> str:
-        if self.out_of_service:
-            return "OOSRV"
-        if self.suppressed:
-            return "DSUPR"
-        if self.shelved_until is not None:
-            return "SHLVD"
-        if self.active:
-            return "UNACK" if self.unacked else "ACKED"
-        if self.latched:
-            return "LATUN" if self.unacked else "LATAK"
-        return "RTNUN" if self.unacked else "NORM"
-
-
-@dataclass(order=True, slots=True)
-class Timer:
-    due: int
-    kind: int
-    rank: int
-    fire: Callable[[int], None] = field(compare=False)
+USUAL_MS, LATE_MS, PATIENCE_MS = 600_000, 30_000, 10_000  # excursions while offline (R15)
 
 
 class Point:
@@ -77,14 +38,17 @@ class Point:
         self.events: list[Event] = []
         self.clock: int | None = None  # the engine's
         self.newest: tuple[int, int] | None = None  # event time and arrival of the newest sample (R15)
-        self.buffer: list[tuple[int, int, float, str]] = []  # t, number of arrival, v, q
+        self.buffer: list[tuple[int, int, float, str, bool]] = []  # t, number of arrival, v, q, late
+        self.delays: list[tuple[int, int]] = []  # of each message: its arrival, and how long after its time that was
+        self.late = False  # the sample being applied arrived late
         self.arrivals = 0
         self.last: tuple[int, float, str] | None = None  # the last sample applied
         self.good_value: float | None = None
         self.status: str | None = None
         self.status_at: int | None = None
         self.last_fired: int | None = None
-        self.setting = False
+        self.setting = self.commanding = self.applying = False
+        self.arriving: int | None = None  # when the sample came that is at work now
         self.seen: Counter[str] = Counter()  # the rare situations that this history reached
         self.disputed: int | None = None  # how many events there were before the first that the engine sees otherwise
         self.stale_due: int | None = None
@@ -97,17 +61,46 @@ class Point:
         self._run_clock(at)
         if not math.isfinite(v):
             q = "B"
+        late = self._arrives_late(t, at)
         if self.config.max_future_ms is not None and t > at + self.config.max_future_ms:
             self._point_event(t, "FUTURE")
             return
+        self._tell_late_raises(at)
+        self.arriving = at
         if self.newest is None or t > self.newest[0]:
+            if self.newest is not None and self.config.reorder_ms == 0:
+                self._fire_before(t, but=(LATE,))
+                self._tell_late_raises(at)
             self.newest = (t, at)
+        self.applying = True
         self.arrivals += 1
-        self.buffer.append((t, self.arrivals, v, q))
+        self.buffer.append((t, self.arrivals, v, q, late))
         if self.config.reorder_ms == 0:
             self._release(t)
         else:
             self._release(max(self.newest[0], self.now(at)) - self.config.reorder_ms)
+        self.arriving = None
+        self.applying = False
+
+    def _arrives_late(self, t: int, at: int) -> bool:
+        """More than 30 s later than usual, which is the smallest delay of the last 10 minutes."""
+        self.delays = [(arrived, delay) for arrived, delay in self.delays if arrived > at - USUAL_MS]
+        self.delays.append((at, at - t))
+        return at - t > min(delay for _, delay in self.delays) + LATE_MS
+
+    def _tell_late_raises(self, clock: int) -> None:
+        """Those whose 10 s were over before this input came, as if the engine had ticked then."""
+        while due := [alarm.late_until or 0 for alarm in self.alarms.values() if self._told_late(alarm, clock)]:
+            then = self.now(min(due))
+            if any(timer.due < then and timer.kind != LATE for timer in self._timers()):
+                self._dispute("another timer due before a late raise is told")
+            self._fire_before(then - self.lag, but=(LATE,))
+            for alarm in self.alarms.values():
+                if self._told_late(alarm, min(due) + 1):
+                    self._realarm(alarm, then, late=True)
+
+    def _told_late(self, alarm: Alarm, clock: int) -> bool:
+        return alarm.late_until is not None and alarm.active and alarm.visible and alarm.late_until < clock
 
     def restart(self) -> None:
         """Snapshot and reload change nothing (R14)."""
@@ -118,6 +111,7 @@ class Point:
 
     def tick(self, now: int) -> None:
         self._run_clock(now)
+        self._tell_late_raises(now)
         own = self.now(now)
         if self.config.reorder_ms > 0:
             self._release(own - self.config.reorder_ms)
@@ -128,9 +122,11 @@ class Point:
         clock = self.now(asked)
         if self.config.reorder_ms > 0:
             self._release(clock - self.config.reorder_ms)
+        self.commanding = True
         self._fire_upto(clock - self.lag)
+        self.commanding = False
         alarm = self.alarms[level]
-        now = _latest(clock, alarm.moved_at)  # the times of one alarm's events never go back
+        now = latest(clock, alarm.moved_at)  # the times of one alarm's events never go back
         match name:
             case "ACK":
                 self._acknowledge(alarm, now, given.get("occ"), clock=clock)
@@ -160,7 +156,7 @@ class Point:
 
     def _run_clock(self, at: int) -> int:
         """The engine's clock never goes back."""
-        self.clock = _latest(at, self.clock)
+        self.clock = latest(at, self.clock)
         return self.clock
 
     def now(self, clock: int) -> int:
@@ -169,6 +165,10 @@ class Point:
             return clock
         t, at = self.newest
         return t + clock - at
+
+    def _clock_at(self, t: int) -> int:
+        """What the engine's clock shows when the point's own shows t."""
+        return t if self.newest is None else t - self.newest[0] + self.newest[1]
 
     def _timers(self) -> Iterator[Timer]:
         if self.stale_due is not None:
@@ -180,51 +180,56 @@ class Point:
         config = alarm.config
         if not alarm.active and alarm.condition:
             due = alarm.true_since + config.on_delay_ms
-            yield Timer(_latest(due, alarm.raise_from), RAISE, rank, lambda t: self._raise(alarm, t))
+            yield Timer(latest(due, alarm.raise_from), RAISE, rank, lambda t: self._raise(alarm, t))
         outer = self.alarms.get(OUTER.get(alarm.level, ""))
         if alarm.active and alarm.false_since is not None and not (outer and outer.active):
-            due = _latest(alarm.false_since + config.off_delay_ms, alarm.return_from)
+            due = latest(alarm.false_since + config.off_delay_ms, alarm.return_from)
             if outer:
-                due = _latest(due, outer.returned_at)
+                due = latest(due, outer.returned_at)
             yield Timer(due, RETURN, rank, lambda t: self._return(alarm, t))
         if config.realarm_ms is not None and alarm.active and alarm.visible and alarm.annunciated_at is not None:
-            due = _latest(alarm.annunciated_at + config.realarm_ms, alarm.realarm_from)
+            due = latest(alarm.annunciated_at + config.realarm_ms, alarm.realarm_from)
             yield Timer(due, REALARM, rank, lambda t: self._realarm(alarm, t))
+        if alarm.late_until is not None and alarm.active and alarm.visible:
+            yield Timer(self.now(alarm.late_until), LATE, rank, lambda t: self._realarm(alarm, t, late=True))
         if alarm.shelved_until is not None:
             yield Timer(alarm.shelved_until, EXPIRY, rank, lambda t: self._end_shelve(alarm, t, "expired"))
 
-    def _fire_before(self, end: int) -> None:
-        self._fire_upto(end - 1)
+    def _fire_before(self, end: int, *, but: tuple[int, ...] = ()) -> None:
+        self._fire_upto(end - 1, but=but)
 
-    def _fire_upto(self, end: int, *, but: int | None = None) -> None:
-        while due := [timer for timer in self._timers() if timer.due <= end and timer.kind != but]:
+    def _fire_upto(self, end: int, *, but: tuple[int, ...] = ()) -> None:
+        while due := [timer for timer in self._timers() if timer.due <= end and timer.kind not in but]:
             timer = min(due)
             if timer.kind in FLOOR:
-                self.last_fired = _latest(timer.due, self.last_fired)
+                self.last_fired = latest(timer.due, self.last_fired)
             timer.fire(timer.due)
 
     # Samples (R1, R2, R4 to R7)
 
     def _release(self, upto: int) -> None:
-        for t, number, v, q in sorted(self.buffer, key=lambda waiting: waiting[:2]):
+        for waiting in sorted(self.buffer, key=lambda waiting: waiting[:2]):
+            t, _, v, q, late = waiting
             if t <= upto:
-                self.buffer.remove((t, number, v, q))
-                self._take(t, v, q)
+                self.buffer.remove(waiting)
+                self._take(t, v, q, late=late)
 
-    def _take(self, t: int, v: float, q: str) -> None:
+    def _take(self, t: int, v: float, q: str, *, late: bool) -> None:
         if self.last is not None:
             last_t, last_v, last_q = self.last
             if t == last_t and q == last_q and (q == "B" or v == last_v):
                 return
             if t < last_t:
-                self._late(t, v, q)
+                self._out_of_order(t, v, q)
                 return
-        self._fire_before(t)
+        self._fire_before(t, but=(LATE,))  # those run on the engine's clock (R15)
+        self.late = late
         self._apply(t, v, q)
-        self._fire_upto(_latest(t, self.last_fired), but=STALE)  # a point just heard of is not stale (R15)
+        self.late = False
+        self._fire_upto(latest(t, self.last_fired), but=(STALE, LATE))  # those run on the engine's clock (R15)
 
-    def _late(self, t: int, v: float, q: str) -> None:
-        violated = [] if q == "B" else [alarm for alarm in self.alarms.values() if _violates(alarm, v)]
+    def _out_of_order(self, t: int, v: float, q: str) -> None:
+        violated = [] if q == "B" else [alarm for alarm in self.alarms.values() if violates(alarm, v)]
         if violated and not violated[0].active:
             self._event(t, violated[0], "LATE_VIOLATION", v=v)
         else:
@@ -244,7 +249,7 @@ class Point:
         self.good_value = v
         for alarm in self.alarms.values():
             self.seen["acts at a newer time"] += alarm.moved_at is not None and t < alarm.moved_at
-            self._evaluate(alarm, _latest(t, alarm.moved_at), v)
+            self._evaluate(alarm, latest(t, alarm.moved_at), v)
 
     @property
     def lost(self) -> bool:
@@ -254,11 +259,11 @@ class Point:
         self.stale_due = None
         if self.setting:
             self._dispute("stale due when a SET fires")
-        self._change_status(_latest(t, self.status_at), "STALE", "S")
+        self._change_status(latest(t, self.status_at), "STALE", "S")
 
     def _change_status(self, t: int, ev: str, status: str) -> None:
         was_lost, self.status = self.lost, status
-        self.status_at = _latest(t, self.status_at)
+        self.status_at = latest(t, self.status_at)
         self._point_event(self.status_at, ev)
         if was_lost or not self.lost:
             return
@@ -267,23 +272,25 @@ class Point:
                 self.seen["off-delay restarted after bad"] += 1
             alarm.false_since = None
             if alarm.config.on_bad == "alarm" and not alarm.condition:
-                self._begin_true(alarm, _latest(t, alarm.moved_at))
+                self._begin_true(alarm, latest(t, alarm.moved_at))
 
     def _begin_true(self, alarm: Alarm, t: int) -> None:
         alarm.condition = True
         alarm.true_since = t
+        alarm.true_late = self.late
         alarm.raise_from = None
 
     def _begin_false(self, alarm: Alarm, t: int) -> None:
         alarm.false_since = t
+        alarm.false_late = self.late
         alarm.return_from = None
 
     def _evaluate(self, alarm: Alarm, t: int, v: float) -> None:
         """The last good value against the limit, at t."""
-        if _violates(alarm, v):
+        if violates(alarm, v):
             if not alarm.condition:
                 self._begin_true(alarm, t)
-        elif alarm.condition and _clears(alarm, v):
+        elif alarm.condition and clears(alarm, v):
             alarm.condition = False
             alarm.false_since = None
         if alarm.condition:
@@ -294,7 +301,7 @@ class Point:
     # What timers do
 
     def _raise(self, alarm: Alarm, t: int) -> None:
-        t = _latest(t, alarm.moved_at)
+        t = latest(t, alarm.moved_at)
         outer = self.alarms.get(OUTER.get(alarm.level, ""))
         subsumed = outer is not None and outer.active and outer.visible
         alarm.active = True
@@ -302,35 +309,54 @@ class Point:
         alarm.occ += 1
         alarm.unacked = alarm.unacked or alarm.visible
         alarm.latched = alarm.latched or alarm.config.latch
-        ann = alarm.visible and not subsumed
-        alarm.annunciated_at = t if ann else None
         cause = alarm if alarm.condition or outer is None else outer  # H raised by HH alone began as that began
         if not alarm.condition:
             alarm.false_since = None if self.lost else t
+        if cause is not alarm and (cause.true_late or alarm.true_late or alarm.false_late):
+            self._dispute("raised by HH alone near a late sample")
+        due = alarm.visible and not subsumed
+        alarm.annunciated_at = t if due and not cause.true_late else None
+        alarm.late_until = self._late_until(t) if due and cause.true_late else None
         alarm.realarm_from = None
-        self._event(t, alarm, "ACTIVE", since=cause.true_since, ann=ann)
+        ann = alarm.annunciated_at is not None
+        self._event(t, alarm, "ACTIVE", since=cause.true_since, ann=ann, late=cause.true_late)
         inner = self.alarms.get(INNER.get(alarm.level, ""))
         if inner is not None and not inner.active:
             self.seen["HH raises H"] += 1
             self._raise(inner, t)
 
+    def _late_until(self, t: int) -> int:
+        """10 s of the engine's clock after the raise, which is not before the sample came that brought it out (R15)."""
+        overtaken = (
+            self.newest is not None and self.arriving is not None and self.newest[1] != self.arriving and self.applying
+        )
+        if self.config.reorder_ms or overtaken:
+            self._dispute("late raise by a sample that is not the newest")
+        if self.arriving is not None and (self.applying or self.arriving < self._clock_at(t)):
+            return self.arriving + PATIENCE_MS
+        return self._clock_at(t) + PATIENCE_MS
+
     def _return(self, alarm: Alarm, t: int) -> None:
-        t = _latest(t, alarm.moved_at)
+        t = latest(t, alarm.moved_at)
         alarm.active = False
         alarm.moved_at = t
         alarm.returned_at = t
         if not alarm.config.ack_rtn and not alarm.latched:
             alarm.unacked = False
-        self._event(t, alarm, "RTN", since=alarm.false_since)
+        self._event(t, alarm, "RTN", since=alarm.false_since, late=alarm.false_late)
+        alarm.late_until = None
         if alarm.shelved_until is not None and alarm.oneshot:
             self._end_shelve(alarm, t, "returned")
 
-    def _realarm(self, alarm: Alarm, t: int) -> None:
+    def _realarm(self, alarm: Alarm, t: int, *, late: bool = False) -> None:
+        if late and self.commanding:
+            self._dispute("late raise due when a command comes")
+        alarm.late_until = None
         alarm.unacked = True
         alarm.annunciated_at = t
         alarm.realarm_from = None
-        self.seen["re-alarm"] += 1
-        self._event(t, alarm, "REALARM", ann=True)
+        self.seen["late raise told after all" if late else "re-alarm"] += 1
+        self._event(t, alarm, "REALARM", ann=True, late=late)
 
     # Commands (R9 to R13)
 
@@ -342,11 +368,13 @@ class Point:
             self._reject(alarm, t, "ACK")
             return
         alarm.unacked = False
+        alarm.late_until = None
         self._event(t, alarm, "ACK")
         inner = self.alarms.get(INNER.get(alarm.level, ""))
         if inner is not None and inner.unacked:
             inner.unacked = False
-            self._event(_latest(clock, inner.moved_at), inner, "ACK", cascade=True)
+            inner.late_until = None
+            self._event(latest(clock, inner.moved_at), inner, "ACK", cascade=True)
 
     def _reset(self, alarm: Alarm, t: int) -> None:
         if not alarm.latched or alarm.active or alarm.unacked or not alarm.visible:
@@ -368,6 +396,7 @@ class Point:
             alarm.shelved_until = clock + until - asked  # a span like the delays: on the point's clock (R15)
             alarm.oneshot = given.get("oneshot") is True
             alarm.unacked = False
+            alarm.late_until = None
             self._event(t, alarm, "SHELVED", until=until)
 
     def _unshelve(self, alarm: Alarm, t: int) -> None:
@@ -379,7 +408,7 @@ class Point:
     def _end_shelve(self, alarm: Alarm, t: int, why: str | None) -> None:
         if alarm.moved_at is not None and t < alarm.moved_at:
             self._dispute("shelve expiry older than the alarm's last raise or return")
-        t = _latest(t, alarm.moved_at)
+        t = latest(t, alarm.moved_at)
         self.seen[f"shelve {why or 'ended by command'}"] += 1
         alarm.shelved_until = None
         alarm.oneshot = False
@@ -411,6 +440,7 @@ class Point:
             return False
         alarm.unacked = True
         alarm.annunciated_at = t
+        alarm.late_until = None
         alarm.realarm_from = None
         return True
 
@@ -463,16 +493,3 @@ class Point:
     def _reject(self, alarm: Alarm, t: int, name: str, reason: str | None = None) -> None:
         """Refused and logged; the reason is given where the rules name one."""
         self._event(t, alarm, "REJECT", cmd=name, **({} if reason is None else {"reason": reason}))
-
-
-def _violates(alarm: Alarm, v: float) -> bool:
-    return v >= alarm.config.limit if alarm.level in HIGH else v <= alarm.config.limit
-
-
-def _clears(alarm: Alarm, v: float) -> bool:
-    clear = clear_level(alarm.level, alarm.config)
-    return v < clear if alarm.level in HIGH else v > clear
-
-
-def _latest(t: int, other: int | None) -> int:
-    return t if other is None else max(t, other)
