@@ -4,6 +4,7 @@ reference."""
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterable
 from typing import Any
 
@@ -393,7 +394,7 @@ def test_pieces_of_two_logs_are_joined_in_the_order_of_the_logs() -> None:
 
 # Beside a naive reference
 
-KINDS = st.sampled_from([Ev.ACTIVE, Ev.ACTIVE, Ev.RTN, Ev.ACK, Ev.REALARM, Ev.SHELVED])
+KINDS = (Ev.ACTIVE, Ev.ACTIVE, Ev.RTN, Ev.ACK, Ev.REALARM, Ev.SHELVED)
 SHOWN = {
     Ev.ACTIVE: State.UNACK,
     Ev.RTN: State.RTNUN,
@@ -401,25 +402,36 @@ SHOWN = {
     Ev.REALARM: State.UNACK,
     Ev.SHELVED: State.SHLVD,
 }
+EDGES = (0, 1, 9_999, 10_000, 30_000, 59_999, 60_000, 299_999, 300_000, 599_999, 600_000)
+PACES = (  # how far apart two events lie: (chance of it, the longest gap)
+    [(1.0, 20_000)],
+    [(0.9, 5_000), (0.1, 15 * MINUTE)],  # one flood after the other
+    [(0.5, 90_000), (0.5, 0)],  # 0: one of EDGES
+    [(0.8, MINUTE), (0.2, 30 * HOUR)],
+)
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Event]:
-    """Events in order, dense enough for floods and chattering, now and then with a long silence."""
-    dense = st.one_of(st.integers(0, 20_000), st.sampled_from([0, 1, 30_000, 60_000]))
-    edges = st.one_of(dense, dense, dense, st.sampled_from([9_999, 10_000, 299_999, 300_000, 599_999, 600_000]))
-    bursts = st.one_of(*[st.integers(0, 3_000)] * 9, st.integers(5 * MINUTE, 15 * MINUTE))
-    sparse = st.one_of(dense, st.integers(0, 30 * HOUR))
-    gaps = draw(st.sampled_from([dense, edges, bursts, bursts, sparse]))
-    at, events = draw(st.integers(-2 * HOUR, HOUR)), []
-    for _ in range(draw(st.sampled_from([2, 8, 30, 60, 60]))):
-        at += draw(gaps)
-        ev = draw(KINDS)
-        lag = draw(st.sampled_from([0, 0, 0, 250]))
+    """Events in order, dense enough for floods and chattering, or with long silences."""
+    chance = random.Random(draw(st.integers(0, 2**32)))  # noqa: S311  a history, not a secret
+    pace = draw(st.sampled_from(PACES))
+    at, events = chance.randint(-HOUR, 0), []
+    for _ in range(draw(st.sampled_from([60, 80, 20, 3, 1, 0]))):
+        (longest,) = chance.choices([gap for _, gap in pace], [weight for weight, _ in pace])
+        at += chance.randint(0, longest) if longest else chance.choice(EDGES)
+        ev = chance.choice(KINDS)
         events.append(
-            event(at - lag, ev, SHOWN[ev], tag=draw(st.sampled_from("AAB")), ann=draw(st.integers(0, 5)) > 0,
-                  emitted_at=T0 + at, exercise=draw(st.integers(0, 15)) == 0)
-        )  # fmt: skip
+            event(
+                at - chance.choice([0, 0, 0, 250]),
+                ev,
+                SHOWN[ev],
+                tag=chance.choice("AAB"),
+                ann=chance.random() < 0.9,
+                emitted_at=T0 + at,
+                exercise=chance.random() < 0.05,
+            )
+        )
     return events
 
 
@@ -441,9 +453,9 @@ def naive_floods(heard: list[int], end: int) -> list[tuple[int, int, int, int | 
     return found
 
 
-PERIODS = st.tuples(
-    st.one_of(st.integers(-HOUR, HOUR), st.integers(-HOUR, 40 * HOUR)),
-    st.one_of(st.integers(1, 2 * HOUR), st.integers(1, 60 * HOUR)),
+PERIODS = st.tuples(  # begin, after T0, and length
+    st.sampled_from([-HOUR, -HOUR // 2, 0, 7 * MINUTE, 25 * HOUR]) | st.integers(-HOUR, 60 * HOUR),
+    st.sampled_from([HOUR, DAY, 60 * HOUR]) | st.integers(1, 60 * HOUR),
 )
 
 
