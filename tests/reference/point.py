@@ -62,15 +62,17 @@ class Point:
         if not math.isfinite(v):
             q = "B"
         late = self._arrives_late(t, at)
+        self._tell_late_raises(at)
         if self.config.max_future_ms is not None and t > at + self.config.max_future_ms:
             self._point_event(t, "FUTURE")
             return
-        self._tell_late_raises(at)
         self.arriving = at
         if self.newest is None or t > self.newest[0]:
             if self.newest is not None and self.config.reorder_ms == 0:
                 self._fire_before(t, but=(LATE,))
                 self._tell_late_raises(at)
+                if any(timer.due < t and timer.kind != LATE for timer in self._timers()):
+                    self._dispute("re-alarm due between a late raise told and the sample that came")
             self.newest = (t, at)
         self.applying = True
         self.arrivals += 1
