@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import re
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -252,7 +253,11 @@ async def test_events_that_were_missed_are_told_from_what_stands(
     await voice.say(event(Ev.ACTIVE, State.UNACK, id_="a2", ann=True, tag="SLOW"))
     await voice.say(event(Ev.RTN, State.NORM, id_="a2", tag="SLOW"))
     shelf, _ = await snapshot.Shelf.open(line)
-    await shelf.put(snapshot.Snapshot(await line.epoch(), 3, voice.seq, 1, clock.now_ms(), b"", standing=(first,)))
+    taken = snapshot.Snapshot(await line.epoch(), 3, 0, 1, clock.now_ms(), b"", standing=(first,))
+    with tempfile.TemporaryFile() as file:
+        snapshot.write(taken, file)
+        snapshot.seal(file, voice.seq)
+        await shelf.put(file, taken.input_seq)
     await line.trim(1, voice.seq)
     async with running(telling(line)):
         (call,) = await provider.rang(1)
