@@ -122,3 +122,46 @@ FROM hazardwatch.alarm_journal
 WHERE alarm_id = %(alarm_id)s
 ORDER BY coalesce(emitted_at, t), seq
 LIMIT %(limit)s
+
+-- name: patience
+-- Figures of a period that take longer are not worth the disk they keep busy. Events are grouped by hash: to sort them
+-- by four texts takes longer than all the rest.
+SELECT set_config('statement_timeout', '20s', true), set_config('work_mem', '64MB', true),
+    set_config('enable_sort', 'off', true)
+
+-- name: journalled
+-- The last message of ALARM whose events are all here.
+SELECT seq FROM hazardwatch.position WHERE role = 'journal' AND epoch = %(epoch)s
+
+-- name: record
+-- Events that the figures of merit know (alerting/record.py says which), an alarm a row, each column as one string of
+-- 8-byte numbers: those heard of from `begin` until before `end`, and of what was active then what led to it. Of the
+-- line that is in use (`epoch`) only what lies below `below`: the rest is in memory.
+WITH standing AS (
+    SELECT alarm_id FROM hazardwatch.alarm_occurrence
+    WHERE raised_at < %(begin)s
+        AND (returned_at > %(begin)s OR returned_at IS NULL AND state IN ('UNACK', 'ACKED', 'SHLVD', 'DSUPR', 'OOSRV'))
+), chosen AS (
+    SELECT * FROM hazardwatch.alarm_journal
+    WHERE coalesce(emitted_at, t) >= %(begin)s AND coalesce(emitted_at, t) < %(end)s
+    UNION ALL
+    SELECT j.* FROM hazardwatch.alarm_journal j JOIN standing s ON j.alarm_id = s.alarm_id
+    WHERE coalesce(j.emitted_at, j.t) < %(begin)s AND j.ev NOT IN ('REALARM', 'ACK')
+), counted AS (
+    SELECT * FROM chosen
+    WHERE NOT exercise AND alarm <> 'POINT' AND ev NOT IN ('REJECT', 'COMMENT', 'LATE_VIOLATION')
+        AND state IS NOT NULL AND NOT coalesce(late AND occ = 0, false)
+        AND (%(enterprises)s::text[] IS NULL OR enterprise = ANY (%(enterprises)s))
+        AND (%(source)s::text IS NULL OR enterprise || '/' || source = %(source)s)
+        AND (epoch <> %(epoch)s OR seq < %(below)s)
+    LIMIT %(most)s
+)
+SELECT
+    epoch, enterprise, source, tag, alarm, string_agg(int8send(seq), '') AS seq,
+    string_agg(timestamptz_send(coalesce(emitted_at, t)), '') AS heard, string_agg(timestamptz_send(t), '') AS t,
+    string_agg(int2send((
+        CASE ev WHEN 'ACTIVE' THEN 1 WHEN 'RTN' THEN 2 WHEN 'ACK' THEN 3 ELSE 0 END
+        + CASE WHEN ann THEN 4 ELSE 0 END + CASE WHEN state IN ('UNACK', 'ACKED') THEN 8 ELSE 0 END
+        + coalesce(priority, 0) * 16)::smallint), '') AS code
+FROM counted
+GROUP BY epoch, enterprise, source, tag, alarm

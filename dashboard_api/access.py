@@ -23,6 +23,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FREE_FAILURES = 4  # wrong passwords before the next must wait: 2 s, 4 s, ... a minute
 LONGEST_WAIT_S = 60.0
 MOST_CULPRITS = 10_000
+MOST_REPORTS = 2  # figures of long periods computed at once: about 0.1 GB each; others wait for their turn
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Context:
     feed: Feed
     database: Database | None
     attempts: Attempts = field(default_factory=lambda: Attempts())  # noqa: PLW0108  it stands below
+    reports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_REPORTS))
 
 
 def context(request: Request) -> Context:
