@@ -353,6 +353,7 @@ class Point:
     def _realarm(self, alarm: Alarm, t: int, *, late: bool = False) -> None:
         if late and self.commanding:
             self._dispute("late raise due when a command comes")
+        t = latest(t, alarm.moved_at)
         alarm.late_until = None
         alarm.unacked = True
         alarm.annunciated_at = t
