@@ -74,10 +74,12 @@ async def frame(screen: ClientConnection, kind: str, seconds: float = 5) -> dict
 
 
 @asynccontextmanager
-async def serving(line: Line, secrets: dict[str, str], alarm_seq: int = 0) -> AsyncIterator[Api]:
+async def serving(
+    line: Line, secrets: dict[str, str], alarm_seq: int = 0, database_url: str | None = None
+) -> AsyncIterator[Api]:
     listener = socket.create_server(("127.0.0.1", 0))
     stop = asyncio.Event()
-    role = asyncio.create_task(run(line, None, listener, stop=stop))
+    role = asyncio.create_task(run(line, database_url, listener, stop=stop))
     api = Api(line, listener.getsockname()[1], secrets, alarm_seq)
     async with httpx2.AsyncClient() as client:
         for _ in range(200):
