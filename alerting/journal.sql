@@ -137,16 +137,17 @@ SELECT seq FROM hazardwatch.position WHERE role = 'journal' AND epoch = %(epoch)
 -- Events that the figures of merit know (alerting/record.py says which), an alarm a row, each column as one string of
 -- 8-byte numbers: those heard of from `begin` until before `end`, and of what was active then what led to it. Of the
 -- line that is in use (`epoch`) only what lies below `below`: the rest is in memory.
-WITH standing AS (
-    SELECT alarm_id FROM hazardwatch.alarm_occurrence
-    WHERE raised_at < %(begin)s
-        AND (returned_at > %(begin)s OR returned_at IS NULL AND state IN ('UNACK', 'ACKED', 'SHLVD', 'DSUPR', 'OOSRV'))
-), chosen AS (
+WITH chosen AS (
     SELECT * FROM hazardwatch.alarm_journal
     WHERE coalesce(emitted_at, t) >= %(begin)s AND coalesce(emitted_at, t) < %(end)s
     UNION ALL
-    SELECT j.* FROM hazardwatch.alarm_journal j JOIN standing s ON j.alarm_id = s.alarm_id
-    WHERE coalesce(j.emitted_at, j.t) < %(begin)s AND j.ev NOT IN ('REALARM', 'ACK')
+    SELECT * FROM hazardwatch.alarm_journal
+    WHERE coalesce(emitted_at, t) < %(begin)s AND ev NOT IN ('REALARM', 'ACK')
+        AND alarm_id = ANY (ARRAY(  -- an array: these are few, whatever the planner thinks of a join
+            SELECT alarm_id FROM hazardwatch.alarm_occurrence
+            WHERE raised_at < %(begin)s
+                AND (returned_at > %(begin)s
+                    OR returned_at IS NULL AND state IN ('UNACK', 'ACKED', 'SHLVD', 'DSUPR', 'OOSRV'))))
 ), counted AS (
     SELECT * FROM chosen
     WHERE NOT exercise AND alarm <> 'POINT' AND ev NOT IN ('REJECT', 'COMMENT', 'LATE_VIOLATION')

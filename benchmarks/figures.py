@@ -48,6 +48,13 @@ FROM (
 ) AS made
 """
 
+OCCURRENCES = """
+INSERT INTO hazardwatch.alarm_occurrence
+    (alarm_id, enterprise, source, tag, alarm, state, raised_at, returned_at, epoch, first_seq, last_seq)
+SELECT a.alarm_id, a.enterprise, a.source, a.tag, 'H', 'NORM', a.t, a.t + interval '30 s', 'old', a.seq, a.seq + 3
+FROM hazardwatch.alarm_journal a WHERE a.ev = 'ACTIVE'
+"""
+
 
 async def fill(url: str) -> None:
     database = await Database.open(url, name="bench")
@@ -58,7 +65,8 @@ async def fill(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         query: Any = FILL.format(begin=begin, step=step, events=EVENTS, alarms=ALARMS, sources=SOURCES)
         connection.execute(query)
-        connection.execute("VACUUM ANALYZE hazardwatch.alarm_journal")
+        connection.execute(OCCURRENCES)
+        connection.execute("VACUUM ANALYZE hazardwatch.alarm_journal, hazardwatch.alarm_occurrence")
 
 
 def parts(record: Record) -> dict[str, list[tuple[str, str]]]:
