@@ -18,6 +18,7 @@ import numpy.typing as npt
 from alerting.engine import Engine
 from alerting.engine.points import LATEST
 from alerting.events import Event, encode
+from ingest.stored import Readings
 from line.messages import CLOCK_GATEWAY, Batch, Command, Tick
 from registry.alarms import LEVELS, AlarmSettings, GatewaySettings, Plan, PointSettings, refusal
 
@@ -189,29 +190,19 @@ COLUMNS = ("ts", "enterprise", "tag", "value", "quality")
 CELLS = {"192": 192, "64": 64, "0": 0, "": 192}  # cells of quality
 
 
-@dataclass(frozen=True, slots=True)
-class _Readings:
-    t_ms: npt.NDArray[np.int64]
-    points: npt.NDArray[np.int32]
-    values: npt.NDArray[np.float64]
-    qualities: npt.NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return len(self.t_ms)
-
-    def batch(self) -> Batch:
-        """Arrival is event time; the readings of one time are one message."""
-        new = np.diff(self.t_ms, prepend=self.t_ms[0] - 1) != 0
-        at_ms = self.t_ms[new]
-        return readings_batch(
-            gateways=np.full(len(at_ms), -1, np.int32),
-            at_ms=at_ms,
-            message=(np.cumsum(new) - 1).astype(np.int32),
-            points=self.points,
-            t_ms=self.t_ms,
-            values=self.values,
-            qualities=self.qualities,
-        )
+def as_batch(readings: Readings) -> Batch:
+    """Arrival is event time; the readings of one time are one message."""
+    new = np.diff(readings.t_ms, prepend=readings.t_ms[0] - 1) != 0
+    at_ms = readings.t_ms[new]
+    return readings_batch(
+        gateways=np.full(len(at_ms), -1, np.int32),
+        at_ms=at_ms,
+        message=(np.cumsum(new) - 1).astype(np.int32),
+        points=readings.points,
+        t_ms=readings.t_ms,
+        values=readings.values,
+        qualities=readings.qualities,
+    )
 
 
 def replay_readings(plan: Plan, path: Path, out: Path, say: Callable[[str], None] = print) -> None:
@@ -220,7 +211,7 @@ def replay_readings(plan: Plan, path: Path, out: Path, say: Callable[[str], None
     A sorted file is read in pieces; one that is not is read whole (21 bytes a reading), and sorted stably by ts.
     """
     started = time.perf_counter()
-    engine = Engine(_future_guarded(plan), per_sample_late=True)
+    engine = Engine(future_guarded(plan), per_sample_late=True)
     try:
         count, raised = _run_readings(engine, path, {(p.enterprise, p.tag): p.id for p in plan.points}, out)
     except (UnicodeDecodeError, csv.Error) as error:
@@ -241,13 +232,13 @@ def _run_readings(
         for piece in pieces:
             count += len(piece)
             newest = int(piece.t_ms[-1])
-            _write(lines, engine.apply(piece.batch(), newest), raised)
+            _write(lines, engine.apply(as_batch(piece), newest), raised)
         if newest is not None:
             _write(lines, engine.apply(Tick(newest), newest), raised)
     return count, raised
 
 
-def _future_guarded(plan: Plan) -> Plan:
+def future_guarded(plan: Plan) -> Plan:
     """Ten seconds ahead at most, unless the plan says otherwise (the default of replay)."""
     points = tuple(
         point if point.max_future_ms is not None else msgspec.structs.replace(point, max_future_ms=10_000)
@@ -283,7 +274,7 @@ def _is_sorted(path: Path) -> bool:
     return True
 
 
-def _pieces(path: Path, ids: Mapping[tuple[str, str], int]) -> Iterator[_Readings]:
+def _pieces(path: Path, ids: Mapping[tuple[str, str], int]) -> Iterator[Readings]:
     with _opened(path) as file:
         rows = csv.reader(file)
         place = _columns(path, next(rows, []))
@@ -312,12 +303,12 @@ def _time(text: str) -> int:
     return t
 
 
-def _columned(parsed: list[tuple[int, int, float, int]]) -> _Readings:
+def _columned(parsed: list[tuple[int, int, float, int]]) -> Readings:
     t, points, values, qualities = zip(*parsed, strict=True)
-    return _Readings(np.array(t, np.int64), np.array(points, np.int32), np.array(values), np.array(qualities, np.uint8))
+    return Readings(np.array(t, np.int64), np.array(points, np.int32), np.array(values), np.array(qualities, np.uint8))
 
 
-def _sorted(pieces: Iterator[_Readings]) -> Iterator[_Readings]:
+def _sorted(pieces: Iterator[Readings]) -> Iterator[Readings]:
     whole = list(pieces)
     if not whole:
         return
@@ -325,7 +316,7 @@ def _sorted(pieces: Iterator[_Readings]) -> Iterator[_Readings]:
     columns = [np.concatenate([getattr(piece, name) for piece in whole]) for name in names]
     order = np.argsort(columns[0], kind="stable")
     for start in range(0, len(order), ROWS):
-        yield _Readings(*(column[order[start : start + ROWS]] for column in columns))
+        yield Readings(*(column[order[start : start + ROWS]] for column in columns))
 
 
 def _opened(path: Path) -> TextIO:

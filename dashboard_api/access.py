@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
+from dashboard_api.backtests import Backtests
 from dashboard_api.live.feed import Feed
 from dashboard_api.problems import Problem
 from line.clock import SteadyClock
@@ -35,6 +36,7 @@ class Context:
     feed: Feed
     database: Database | None
     attempts: Attempts = field(default_factory=lambda: Attempts())  # noqa: PLW0108  it stands below
+    backtests: Backtests = field(default_factory=Backtests)
     reports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_REPORTS))
 
 

@@ -42,6 +42,19 @@ WHERE (%(enterprises)s::text[] IS NULL OR enterprise = ANY (%(enterprises)s))
 ORDER BY at DESC, id DESC
 LIMIT %(limit)s
 
+-- name: stored
+-- The readings of some points in a stretch of time; every row has the same length, so that they are read as one array.
+COPY (
+    SELECT (extract(epoch FROM t) * 1000)::bigint, point, coalesce(value, 'NaN'::float8), quality
+    FROM hazardwatch.reading_raw
+    WHERE t >= %(begin)s AND t < %(end)s AND point = ANY (%(points)s)
+) TO STDOUT (FORMAT binary)
+
+-- name: points
+-- A tag that was retired and came back has two ids: the one in use.
+SELECT DISTINCT ON (enterprise, tag) id, enterprise, tag FROM hazardwatch.point
+ORDER BY enterprise, tag, retired_at DESC NULLS FIRST
+
 -- name: export
 -- One day of an enterprise's readings in the order of their times; not what the platform says of itself.
 COPY (

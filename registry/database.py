@@ -47,6 +47,7 @@ class Database:
 
     def __init__(self, url: str, *, name: str, connections: int, patience_s: float) -> None:
         self.name = name
+        self.url = url
         self.fault: str | None = UNTRIED  # why the last attempt failed; None while it answers
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,

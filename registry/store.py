@@ -100,7 +100,7 @@ async def change_tag(
 ) -> Published:
     """Changes columns of one tag (limits, delays, ...) as one version; None empties a cell. SiteFaults, UnknownTag."""
     return await _publish(
-        line, lambda site: _changed(site, enterprise, tag, changes), by=by, reason=reason, now_ms=now_ms
+        line, lambda site: changed(site, enterprise, tag, changes), by=by, reason=reason, now_ms=now_ms
     )
 
 
@@ -208,7 +208,8 @@ async def _head(line: Line) -> tuple[int, int]:
     return msgspec.json.decode(found[0], type=_Head).version, found[1]
 
 
-def _changed(site: Site, enterprise: str, tag: str, changes: Mapping[str, object]) -> Merged:
+def changed(site: Site, enterprise: str, tag: str, changes: Mapping[str, object]) -> Merged:
+    """The site with changed columns of one tag, checked but not published; SiteFaults, UnknownTag."""
     key = f"{enterprise}/{tag}"
     row = site.tags.get(key)
     if row is None:
