@@ -14,6 +14,7 @@ from registry.csvfiles import NUMBER
 from registry.ruletypes import RULE_TYPES
 from registry.site import (
     LEVELS,
+    NONE,
     Contact,
     Enterprise,
     Gateway,
@@ -109,6 +110,11 @@ def number(cell: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{cell!r} is too large a number; it must be finite")
     return value + 0.0  # no negative zero
+
+
+def limit(cell: str) -> float | str:
+    """A number, or `none`: no such alarm, also where the source's template has a preset."""
+    return NONE if cell.lower() == NONE else number(cell)
 
 
 def within(lowest: float, highest: float = math.inf, *, above: bool = False) -> Parse:
@@ -276,10 +282,10 @@ SHEETS = (
             Column("period_s", within(0, TEN_YEARS_S, above=True)),
             Column("range_lo", number),
             Column("range_hi", number),
-            Column("ll", number),
-            Column("l", number),
-            Column("h", number),
-            Column("hh", number),
+            Column("ll", limit),
+            Column("l", limit),
+            Column("h", limit),
+            Column("hh", limit),
             Column("deadband", OF_A_LEVEL["deadband"]),
             Column("on_delay_s", OF_A_LEVEL["on_delay_s"]),
             Column("off_delay_s", OF_A_LEVEL["off_delay_s"]),

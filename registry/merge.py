@@ -12,6 +12,7 @@ from registry.csvfiles import Row, Table, table, to_csv, to_zip
 from registry.faults import Fault, SiteFaults
 from registry.platform import numbered
 from registry.references import faults_of
+from registry.remarks import warnings_of
 from registry.site import LevelOverride, Site, Tag
 
 ROW_FAULT = "row"  # the column of a fault that no single column has
@@ -27,10 +28,11 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Merged(msgspec.Struct, frozen=True):
-    """The site as it would be, and what that changes."""
+    """The site as it would be, what that changes, and what is no fault but should be looked at."""
 
     site: Site
     counts: dict[str, Count]
+    warnings: tuple[Fault, ...] = ()
 
     @property
     def is_change(self) -> bool:
@@ -65,7 +67,7 @@ def merge_tables(site: Site, tables: list[Table], *, prune: bool = False) -> Mer
     faults += faults_of(merged, lines, faulty)
     if faults:
         raise SiteFaults(faults)
-    return Merged(numbered(merged), counts)
+    return Merged(numbered(merged), counts, warnings_of(merged, lines))
 
 
 class _Merging:

@@ -8,7 +8,8 @@ from typing import TypeVar
 from registry import defaults
 from registry.alarms import AlarmSettings, GatewaySettings, Plan, PointSettings, RuleSettings
 from registry.platform import is_platform, with_platform
-from registry.site import LEVELS, LevelOverride, Rule, Site, Tag
+from registry.presets import in_force
+from registry.site import LEVELS, NONE, LevelOverride, Rule, Site, Tag
 
 T = TypeVar("T")
 
@@ -38,7 +39,11 @@ def compile_plan(site: Site, *, max_future_ms: int | None = None) -> Plan:
 
 
 def point_settings(site: Site, tag: Tag, *, max_future_ms: int | None = None) -> PointSettings:
-    """One tag with its alarms; NoDeadband where no default can be had. May still be refused (alarms.refusal)."""
+    """One tag with its alarms, the presets of its template filled in; NoDeadband where no default can be had.
+
+    May still be refused (alarms.refusal).
+    """
+    tag = in_force(site, tag)
     return PointSettings(
         id=tag.id,
         enterprise=tag.enterprise,
@@ -112,13 +117,14 @@ def _deadband(tag: Tag, own: LevelOverride) -> float:
 def _limit(tag: Tag, level: str) -> float | None:
     match level:
         case "HH":
-            return tag.hh
+            limit = tag.hh
         case "H":
-            return tag.h
+            limit = tag.h
         case "L":
-            return tag.l
+            limit = tag.l
         case _:
-            return tag.ll
+            limit = tag.ll
+    return None if limit == NONE else limit
 
 
 def _first(own: T | None, tag: T | None, default: T) -> T:

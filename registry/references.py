@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
-from registry import ruletypes
+from registry import gaslimits, ruletypes
 from registry.alarms import refusal
 from registry.faults import Fault
 from registry.plan import NoDeadband, point_settings
 from registry.platform import PLATFORM
+from registry.presets import in_force, profile_of
 from registry.site import Region, Rule, Site, Tag
 
 UNITLESS = frozenset({"discrete", "other"})
@@ -94,6 +95,8 @@ def _limits(site: Site, tag: Tag) -> Iterator[Found]:
         return
     if why:
         yield why.partition(" ")[0].rstrip(":").lower(), why
+    if tag.kind in ("gas_combustible", "gas_toxic"):
+        yield from gaslimits.faults_of(in_force(site, tag), profile_of(site, tag))
 
 
 def _rule(site: Site, rule: Rule) -> Iterator[Found]:

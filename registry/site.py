@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 LEVELS = ("HH", "H", "L", "LL")
+
+
+NONE: Literal["none"] = "none"
+Limit = float | Literal["none"] | None
 
 
 class Region(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -57,7 +63,8 @@ class LevelOverride(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Tag(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One row of tags.csv; None and "" are empty cells, which take the defaults of the kind.
+    """One row of tags.csv; None and "" are empty cells, which take the presets of the source's template (presets.py)
+    and the defaults of the kind. A limit of "none" is no such alarm, whatever the template says.
 
     `id` is the point id that readings carry on the line and in the database.
     """
@@ -73,10 +80,10 @@ class Tag(msgspec.Struct, frozen=True, omit_defaults=True):
     period_s: float = 60
     range_lo: float | None = None
     range_hi: float | None = None
-    ll: float | None = None
-    l: float | None = None  # noqa: E741  the column's name in the contract
-    h: float | None = None
-    hh: float | None = None
+    ll: Limit = None
+    l: Limit = None  # noqa: E741  the column's name in the contract
+    h: Limit = None
+    hh: Limit = None
     deadband: float | None = None
     on_delay_s: float | None = None
     off_delay_s: float | None = None

@@ -30,11 +30,15 @@ class UnknownTag(RegistryError):  # noqa: N818  what is missing
 
 
 class Published(msgspec.Struct, frozen=True):
-    """The version in force after a change, what the change did, and the running roles that do not work with it yet."""
+    """The version in force after a change, what the change did, and the running roles that do not work with it yet.
+
+    `warnings` are no faults, but should be looked at.
+    """
 
     version: int
     counts: dict[str, Count]
     waiting: tuple[str, ...] = ()
+    warnings: tuple[Fault, ...] = ()
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -165,7 +169,8 @@ async def _publish(
         break
     else:
         raise RegistryError("other changes of the registry kept coming in between; try again")
-    return Published(version, merged.counts, await wait_for_roles(line, version, now_ms=now_ms))
+    late = await wait_for_roles(line, version, now_ms=now_ms)
+    return Published(version, merged.counts, late, merged.warnings)
 
 
 async def _put(line: Line, site: Site, before: int, revision: int, *, by: str, reason: str, at_ms: int) -> int:

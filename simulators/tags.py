@@ -51,7 +51,7 @@ def read(folder: Path) -> list[Tag]:
             row["kind"],
             row.get("unit") or "",
             float(row.get("period_s") or 60),
-            {level: float(row[level]) for level in LEVELS if row.get(level)},
+            {level: float(row[level]) for level in LEVELS if row.get(level) and row[level].lower() != "none"},
             float(row.get("on_delay_s") or 0),
             (float(row["range_lo"]), float(row["range_hi"])) if row.get("range_lo") and row.get("range_hi") else None,
             templates.get((row["enterprise"], row["source"]), ""),

@@ -21,11 +21,13 @@ from registry.csvfiles import read_zip
 from registry.faults import SiteFaults
 from registry.merge import export_zip
 from registry.people import Action, Person
+from registry.presets import Taken, resolved
 from registry.site import Gateway, Source, Tag
 
 router = APIRouter(tags=["site"])
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 MOST_IMPORT_BYTES = 256 << 20
+MOST_WARNINGS = 1_000
 UNACKNOWLEDGED = frozenset({State.UNACK, State.RTNUN, State.LATUN})
 ACTIVE = frozenset({State.UNACK, State.ACKED})
 HIDDEN = frozenset({State.SHLVD, State.DSUPR, State.OOSRV})
@@ -113,7 +115,7 @@ async def tags(
     limit: Limit = USUAL,
     after: str | None = None,
 ) -> dict[str, Any]:
-    """Tags with their newest reading and the states of their alarms."""
+    """Tags with the limits in force, presets included, their newest reading and the states of their alarms."""
     feed = context(request).feed
     sight = Sight(person, feed, region=region, enterprise=enterprise, source=source)
     found = [one for one in feed.site.tags.values() if sight.has(one.enterprise, one.source)]
@@ -223,7 +225,12 @@ async def _body(request: Request) -> bytes:
 
 
 def _published(done: store.Published) -> Response:
-    body = {"version": done.version, "counts": msgspec.to_builtins(done.counts), "waiting": list(done.waiting)}
+    body = {
+        "version": done.version,
+        "counts": msgspec.to_builtins(done.counts),
+        "waiting": list(done.waiting),
+        "warnings": [str(warning) for warning in done.warnings[:MOST_WARNINGS]],
+    }
     return JSONResponse(body, status_code=202 if done.waiting else 200)
 
 
@@ -233,14 +240,23 @@ def _rows(one: Any) -> dict[str, Any]:
 
 
 def _tag(feed: Feed, one: Tag) -> dict[str, Any]:
+    one, taken = resolved(feed.site, one)
     overrides = {level: msgspec.to_builtins(override) for level, override in one.overrides.items()}
     levels = [level for level in ("HH", "H", "L", "LL") if getattr(one, level.lower()) is not None]
     return {
         **_rows(one),
         "overrides": overrides,
+        "template": _taken(taken),
         "live": wire.live(feed.values.live(one.id)),
         "alarms": feed.book.states(one.enterprise, one.tag, levels),
     }
+
+
+def _taken(taken: Taken | None) -> dict[str, Any] | None:
+    """Which of the cells above are presets of the source's template, and of which of its rows."""
+    if taken is None or not taken.columns:
+        return None
+    return {"template": taken.template, "row": taken.row, "columns": list(taken.columns)}
 
 
 def _states(feed: Feed) -> dict[tuple[str, str], dict[str, Any]]:
