@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import structlog
@@ -37,29 +38,32 @@ async def find(here: Context, sight: Sight, source: str, begin: int, end: int) -
             kept = await record_read.kept(here.database, asked)
         except DatabaseError as error:
             log.info("figures without the database", error=str(error))
-            return _from_memory(here, sight, begin, degraded=["database"])
+            return await _from_memory(here, sight, (begin, end), degraded=["database"])
         if here.feed.epoch == epoch:
             break
     if kept is None:
-        return _from_memory(here, sight, begin, degraded=[])
+        return await _from_memory(here, sight, (begin, end), degraded=[])
     degraded = ["journal"] if here.feed.oldest_known >= kept.below else []  # it is behind by more than memory holds
-    return Found([*kept.pieces, *pieces(_recent(here, sight, kept.below), log=NEWEST)], degraded)
+    recent = _recent(here, sight, kept.below)
+    return Found([*kept.pieces, *await asyncio.to_thread(pieces, recent, log=NEWEST)], degraded)
 
 
-def _from_memory(here: Context, sight: Sight, begin: int, degraded: list[str]) -> Found:
+async def _from_memory(here: Context, sight: Sight, period: tuple[int, int], degraded: list[str]) -> Found:
     """Without a journal: what memory holds, and what stands since before."""
     recent = _recent(here, sight, 0)
     known_from = None
-    if here.feed.oldest_known >= FIRST and here.feed.recent:
-        _, oldest = here.feed.recent[0]
-        heard = oldest.t if oldest.emitted_at is None else oldest.emitted_at
-        known_from = heard if heard > begin else None
+    if here.feed.oldest_known >= FIRST:  # the line, or memory, has forgotten the first
+        oldest = _heard(here.feed.recent[0][1]) if here.feed.recent else period[1]
+        known_from = oldest if oldest > period[0] else None
     if known_from is not None:
         degraded = ["database"]
     raised = {event.alarm_id for _, event in recent if event.ev is Ev.ACTIVE}
-    return Found(
-        [*pieces(_standing(here, sight, raised), log=BEFORE), *pieces(recent, log=NEWEST)], degraded, known_from
-    )
+    standing = pieces(_standing(here, sight, raised), log=BEFORE)
+    return Found([*standing, *await asyncio.to_thread(pieces, recent, log=NEWEST)], degraded, known_from)
+
+
+def _heard(event: Event) -> int:
+    return event.t if event.emitted_at is None else event.emitted_at
 
 
 def _recent(here: Context, sight: Sight, begin: int) -> list[tuple[int, Event]]:
