@@ -27,6 +27,7 @@ class Instrument:
 
     template: str
     role: str
+    letters: str  # the first of the codes
     codes: frozenset[str]
     words: tuple[str, ...]
     kind: str
@@ -141,6 +142,7 @@ def _instrument(cells: Mapping[str, str]) -> Instrument:
     return Instrument(
         cells["template"],
         cells["role"],
+        cells["codes"].split()[0],
         frozenset(cells["codes"].split()),
         tuple(word for word in cells["words"].split("|") if word),
         cells["kind"],

@@ -49,7 +49,7 @@ def faults_of(tag: Tag, profile: str = GENERAL) -> Iterator[tuple[str, str]]:
 
 
 def remarks_of(tag: Tag, profile: str, *, templated: bool) -> Iterator[tuple[str, str]]:
-    """What could not be checked of a gas tag, or is unusual though not against the clause."""
+    """What could not be compared of a gas tag, with limits or with none and a template that should fill them."""
     if tag.kind == "oxygen":
         yield from _oxygen(tag)
         return

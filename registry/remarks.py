@@ -48,7 +48,7 @@ def _of_tag(site: Site, tag: Tag) -> Iterator[tuple[str, str]]:
     if taken is not None:
         yield from taken.remarks
     if is_gas:
-        yield from gaslimits.remarks_of(whole, profile_of(site, tag), templated=taken is not None)
+        yield from gaslimits.remarks_of(whole, profile_of(site, tag), templated=taken is not None and not taken.remarks)
 
 
 def _cell(tag: Tag, column: str) -> str:
