@@ -200,6 +200,18 @@ def test_a_flood_that_ended_as_the_period_begins_is_not_in_it() -> None:
     assert of(rings([-606 * SECOND + n * SECOND for n in range(11)])).flood.those == ()
 
 
+def test_a_flood_that_ends_as_the_period_does_is_not_seen_to_end() -> None:
+    record = of_events(rings([n * SECOND for n in range(11)]))
+    assert figures.of_period(record, T0, T0 + 606 * SECOND).flood.those[0].end is None
+    assert figures.of_period(record, T0, T0 + 606 * SECOND + 1).flood.those[0].end == T0 + 606 * SECOND
+
+
+def test_one_percent_in_flood_is_not_below_one_percent() -> None:
+    record = of_events(rings([n * SECOND for n in range(11)]))
+    assert figures.of_period(record, T0, T0 + 59_600 * SECOND).flood.judged == figures.Judged(0.01, 0.01, False)
+    assert figures.of_period(record, T0, T0 + 59_601 * SECOND).flood.judged.met is True
+
+
 def test_most_in_10_min_looks_back_before_the_period() -> None:
     found = of(rings([-2, -1, 5, 6 * HOUR]))
     assert found.most_in_10min == Peak(3, T0 + 5)
@@ -232,6 +244,7 @@ def test_at_most_five_percent_of_the_load(alarms: int, met: bool) -> None:
         pytest.param([0, 30_000, 60_000], [], id="exactly 60 s apart"),
         pytest.param([0, 1, 2, 60_002], [(3, 3)], id="the fourth is another minute's"),
         pytest.param([0, 29_000, 58_000, 87_000], [(4, 3)], id="rolling on"),
+        pytest.param([0, 1_000, 2_000, 60_000], [(4, 3)], id="the first leaves as the fourth comes"),
         pytest.param([0, 1, 2, 3, 4], [(5, 5)], id="five"),
     ],
 )
@@ -254,6 +267,19 @@ def test_what_chattered_while_offline_is_judged_in_event_time() -> None:
     apart = [event(-HOUR + n, emitted_at=T0 + HOUR * n) for n in range(3)]
     (found,) = of(apart).chattering.those
     assert (found.first, found.last) == (T0 - HOUR, T0 - HOUR + 2)
+
+
+def test_excursions_while_offline_neither_chatter_nor_flee_nor_get_stale() -> None:
+    offline = [
+        one
+        for n in range(3)
+        for one in (
+            event(n, ann=False, late=True, occ=0, alarm_id=f"x{n}"),
+            event(n + 1, Ev.RTN, late=True, occ=0, alarm_id=f"x{n}"),
+        )
+    ]
+    found = of([*offline, event(3, ann=False, late=True, occ=0)], hours=48)
+    assert (found.chattering.those, found.fleeting.those, found.stale.those) == ((), (), ())
 
 
 def test_a_chattering_belongs_to_the_period_of_its_third_raise() -> None:
