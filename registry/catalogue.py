@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
@@ -78,6 +78,7 @@ class Gas:
     lel_vol: float | None
 
 
+@lru_cache(1024)
 def template_of(name: str) -> Template | None:
     """The template that a cell of sources.csv names: its code, whatever words follow (`T01 gasoline tank`)."""
     if not name:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from registry import defaults, gaslimits
-from registry.alarms import AlarmSettings, PointSettings, refusal
+from registry.alarms import LOW, AlarmSettings, PointSettings, refusal
 from registry.catalogue import Instrument, Template, template_of, unit_key
 from registry.columns import OVERRIDES
 from registry.site import LEVELS, NONE, LevelOverride, Site, Tag
@@ -128,30 +128,33 @@ def _tell(rows: Sequence[Instrument]) -> str:
 
 
 def _filled(tag: Tag, presets: Mapping[str, Any], row: str) -> tuple[Tag, tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """The tag with presets in empty cells; its own limits are never contradicted, and never left outside its range."""
-    others = {name: value for name, value in presets.items() if name not in LIMITS}
-    filled, columns = _others(tag, others)
+    """The tag with presets in empty cells; what does not fit the cells given, or lies outside the range, is left."""
     remarks: list[tuple[str, str]] = []
-    limits = {}
-    for name in LIMITS:
-        if name in presets and getattr(tag, name) is None:
-            if _is_in_range(tag, presets[name]):
-                limits[name] = presets[name]
-            else:
-                range_ = f"{_end(tag.range_lo)} to {_end(tag.range_hi)}"
-                remarks.append((name, f"{presets[name]:g} of {row} lies outside the range {range_} and was not taken"))
-    whole = msgspec.structs.replace(filled, **limits)
-    why = _contradiction(whole)
-    if limits and why:
-        remarks.append(
-            (next(iter(limits)), f"the presets of {row} do not fit the cells given and were not taken: {why}")
-        )
-        return filled, columns, tuple(remarks)
-    return whole, (*limits, *columns), tuple(remarks)
+    limits = {name: presets[name] for name in LIMITS if name in presets and getattr(tag, name) is None}
+    for name in [name for name, value in limits.items() if not _is_in_range(tag, value)]:
+        range_ = f"{_end(tag.range_lo)} to {_end(tag.range_hi)}"
+        remarks.append((name, f"{limits.pop(name):g} of {row} lies outside the range {range_} and was not taken"))
+    others = {name: value for name, value in presets.items() if name not in LIMITS}
+    mild = {name: value for name, value in others.items() if not name.endswith("deadband")}
+    why = ""
+    for own, rest in ((limits, others), ({}, others), ({}, mild)):
+        filled, columns = _others(tag, rest)
+        whole = msgspec.structs.replace(filled, **own) if own else filled
+        columns = (*own, *columns)
+        misfit = _misfit(whole) if own or any(name.endswith("deadband") for name in columns) else None
+        if misfit is None:
+            break
+        why = why or misfit
+    if why:
+        column = next(iter(limits), "deadband")
+        remarks.append((column, f"the presets of {row} do not fit the cells given and were not taken: {why}"))
+    return whole, columns, tuple(remarks)
 
 
 def _others(tag: Tag, presets: Mapping[str, Any]) -> tuple[Tag, tuple[str, ...]]:
     """Everything but limits. A cell given for the whole tag outweighs a preset of one level."""
+    if not presets:
+        return tag, ()
     fields: dict[str, Any] = {}
     levels = {level: msgspec.structs.asdict(own) for level, own in tag.overrides.items()}
     columns = []
@@ -176,8 +179,8 @@ def _end(value: float | None) -> str:
     return "…" if value is None else f"{value:g}"
 
 
-def _contradiction(tag: Tag) -> str | None:
-    """Why limits and deadbands together would be refused (R8), or None."""
+def _misfit(tag: Tag) -> str | None:
+    """Why limits and deadbands together would be refused (R8), or would never return, or None."""
     usual = defaults.deadband(tag)
     alarms = {}
     for level in LEVELS:
@@ -186,7 +189,21 @@ def _contradiction(tag: Tag) -> str | None:
             own = tag.overrides.get(level, LevelOverride()).deadband
             given = tag.deadband if own is None else own
             alarms[level] = AlarmSettings(limit, (usual or 0.0) if given is None else given)
-    return refusal(PointSettings(0, tag.enterprise, tag.source, tag.tag, alarms=alarms))
+    point = PointSettings(0, tag.enterprise, tag.source, tag.tag, alarms=alarms)
+    return refusal(point) or next((why for level, one in alarms.items() if (why := _for_ever(tag, level, one))), None)
+
+
+def _for_ever(tag: Tag, level: str, alarm: AlarmSettings) -> str | None:
+    """Why an alarm could not return: its deadband is that of a larger plant."""
+    if level in LOW:
+        clear, end = alarm.limit + alarm.deadband, tag.range_hi
+        is_reached = end is None or clear < end
+    else:
+        clear, end = alarm.limit - alarm.deadband, tag.range_lo
+        if end is None and alarm.limit > 0:
+            end = 0.0
+        is_reached = end is None or clear > end
+    return None if is_reached else f"{level} {alarm.limit:g} with a deadband of {alarm.deadband:g} would never return"
 
 
 def _to_give(tag: Tag, row: Instrument) -> tuple[tuple[str, str], ...]:

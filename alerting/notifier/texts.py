@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from alerting.notifier.escalation import Case
 from registry.platform import with_platform
+from registry.presets import in_force
 from registry.site import Site
 
 TITLE_CHARACTERS = 70  # what a locked telephone shows, and what one text message holds in Chinese
@@ -58,7 +59,7 @@ class Names:
 
     def description(self, enterprise: str, tag: str) -> str:
         found = self._site.tags.get(f"{enterprise}/{tag}")
-        return found.description if found else ""
+        return in_force(self._site, found).description if found else ""
 
 
 def raised(case: Case, names: Names, *, link: str, zone: tzinfo) -> Words:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from registry.alarms import refusal
 from registry.catalogue import Instrument, templates
 from registry.csvfiles import read_zip
+from registry.faults import SiteFaults
 from registry.merge import export_zip, merge
 from registry.plan import NoDeadband, compile_plan, point_settings
 from registry.presets import letters, resolved
@@ -139,6 +140,30 @@ def test_presets_never_contradict_what_is_given(columns: str, cells: str) -> Non
     merged = one("T01", f"{TAG},{columns}", f"S.LT,{LEVEL},{cells}")
     assert set(alarms(merged)) == ({columns.upper()} if columns in ("h", "l") else set())
     assert "the presets of LT-A do not fit the cells given and were not taken" in warnings(merged)[0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "deadband"),
+    [
+        ("h", "900", 30.0),
+        ("h", "20", None),  # clears below -10: it would ring for ever
+        ("h,range_lo,range_hi", "20,0,50", 2.5),
+        ("h,range_lo,range_hi", "20,-50,50", 30.0),
+        ("l,range_lo,range_hi", "480,0,500", 25.0),
+    ],
+)
+def test_a_deadband_of_a_larger_plant_is_left(columns: str, cells: str, deadband: float | None) -> None:
+    """Without a range an own deadband is then asked for, as without a template."""
+    row_ = f"E,S,S.FI,flow,m3/h,{cells}"
+    text = f"enterprise,source,{TAG},{columns}\n{row_}\n"
+    if deadband is None:
+        with pytest.raises(SiteFaults, match="no default deadband without a range"):
+            templated("T01", text)
+        return
+    merged = templated("T01", text)
+    (tag,) = merged.site.tags.values()
+    assert {alarm.deadband for alarm in point_settings(merged.site, tag).alarms.values()} == {deadband}
+    assert bool(merged.warnings) == (deadband != 30.0 or "range" in columns)
 
 
 @pytest.mark.parametrize(
