@@ -82,7 +82,8 @@ def _inputs(rule: OfferedRule, tags: dict[str, list[str]]) -> str:
 
 def _said(row: Instrument) -> str:
     has_figures = row.give or any(name != "description" for name in row.presets)
-    parts = [f"{row.role}: {MARKS[row.mark] if has_figures else 'no alarms'}"]
+    known_by = ", ".join(sorted(row.codes) + [f'"{word}"' for word in row.words])
+    parts = [f"{row.role}: {MARKS[row.mark] if has_figures else 'no alarms'}", f"known by {known_by}"]
     if row.normal:
         parts.append(f"normally {row.normal}")
     if row.give:

@@ -51,7 +51,8 @@ def resolved(site: Site, tag: Tag) -> tuple[Tag, Taken | None]:
         remarks += _to_give(filled, row)
         return _without_none(filled), Taken(template.code, row.role, columns, remarks)
     if why:
-        return _without_none(tag), Taken(template.code, "", (), (("tag", why),))
+        remarks = () if _has_limits(tag) else (("tag", why),)
+        return _without_none(tag), Taken(template.code, "", (), remarks)
     found = gaslimits.presets(tag, template.profile)
     if not found:
         return _without_none(tag), Taken(template.code, "", ())
@@ -123,7 +124,7 @@ def _by_words(rows: Sequence[Instrument], tag: Tag) -> Sequence[Instrument]:
 def _tell(rows: Sequence[Instrument]) -> str:
     if len({row.substance for row in rows}) == len(rows):
         return "give its substance"
-    codes = " or ".join(min(sorted(row.codes), key=len) for row in rows if row.codes)
+    codes = " or ".join(row.letters for row in rows)
     return f"use the letters {codes} in its code, say which in its description, or give its limits"
 
 
@@ -208,11 +209,16 @@ def _for_ever(tag: Tag, level: str, alarm: AlarmSettings) -> str | None:
 
 def _to_give(tag: Tag, row: Instrument) -> tuple[tuple[str, str], ...]:
     """What follows from the plant and is still empty; a tag with one such limit has been thought about."""
-    if not row.give or any(getattr(tag, name) is not None for name in LIMITS):
+    if not row.give or _has_limits(tag):
         return ()
     column = next(iter(row.give))
     wanted = ", ".join(f"{name} ({what})" for name, what in row.give.items())
     return ((column, f"{row.role} of {row.template} has no limits of its own: give {wanted}, or none"),)
+
+
+def _has_limits(tag: Tag) -> bool:
+    """Whether somebody has thought about this tag's alarms."""
+    return any(getattr(tag, name) is not None for name in LIMITS)
 
 
 def _without_none(tag: Tag) -> Tag:

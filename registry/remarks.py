@@ -33,7 +33,7 @@ def presets_taken(site: Site) -> Iterator[str]:
         if taken is None or any(column == "tag" for column, _ in taken.remarks):
             continue  # without a template, or warned of
         if not taken.row:
-            yield f"{key}: no row of {taken.template}"
+            yield f"{key}: no row of {taken.template} for certain"
             continue
         cells = ", ".join(f"{column} {_cell(whole, column)}" for column in taken.columns)
         yield f"{key}: {taken.template} {taken.row}: {cells or 'nothing, its cells are given'}"

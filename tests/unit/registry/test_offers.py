@@ -54,6 +54,6 @@ def test_a_check_tells_which_row_each_tag_is_and_what_it_took() -> None:
             "E/S.LTB: T01 LT-B: hh 12.9, description 独立液位 Independent level, gauge B, deadband 0.05, on_delay_s 3, "
             "off_delay_s 60, priority 1"
         ),
-        "E/S.X: no row of T01",
+        "E/S.X: no row of T01 for certain",
         "E/S.WS: T01 WS: description 风速 Wind speed, deadband 1, on_delay_s 60, off_delay_s 300, priority 4",
     ]

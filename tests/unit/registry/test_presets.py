@@ -89,6 +89,11 @@ def test_an_ambiguous_tag_takes_nothing_and_is_warned_of(template: str, columns:
     assert warnings(merged)[0].startswith("tags.csv:2: tag: ")
 
 
+def test_an_ambiguous_tag_with_limits_of_its_own_is_not_warned_of() -> None:
+    merged = one("T01", f"{TAG},h,range_lo,range_hi", f"X1,{LEVEL},9,0,10")
+    assert (alarms(merged), merged.warnings) == ({"H": 9}, ())
+
+
 def test_a_bare_tag_takes_everything() -> None:
     merged = one("T01", TAG, f"S.LT,{LEVEL}")
     (tag,) = merged.site.tags.values()
