@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -21,6 +22,8 @@ MOST_LISTED = 1_000  # occurrences in each list of a result; their numbers are w
 MOST_KEPT = 500_000  # occurrences of one run that are kept to be compared: about 150 MB
 DAY_MS = 86_400_000
 
+Name = tuple[str, str, str]  # enterprise, tag, alarm
+
 
 class Span(msgspec.Struct):
     """One occurrence of a run: raised and returned at Unix milliseconds, None while it stands at the end."""
@@ -36,8 +39,15 @@ class Span(msgspec.Struct):
     annunciated: bool = False
 
 
+class Both(msgspec.Struct, frozen=True):
+    """An occurrence of `before` and the first one of `after` that touches it."""
+
+    before: Span
+    after: Span
+
+
 class Load(msgspec.Struct, frozen=True):
-    """What an operator would have had of one run; floods as the figures of merit count them."""
+    """What an operator would have had of one run, of these alarms alone; floods as the figures of merit count them."""
 
     raised: int
     annunciated: int
@@ -56,7 +66,7 @@ class Day(msgspec.Struct, frozen=True):
 
 
 class OfTag(msgspec.Struct, frozen=True):
-    """How often one alarm was raised in each run, and how often in one of them only."""
+    """How often one alarm was raised in each run, how often in one of them only, and when for the first time."""
 
     enterprise: str
     tag: str
@@ -65,13 +75,16 @@ class OfTag(msgspec.Struct, frozen=True):
     after: int
     only_before: int
     only_after: int
+    first_before: int | None
+    first_after: int | None
 
 
 class Comparison(msgspec.Struct, frozen=True):
     """`before` ran with the settings in force, `after` with the changed ones.
 
-    An occurrence is in one run only where no occurrence of the same alarm in the other touches it. `cut` says that a
-    run raised more than could be kept for comparing.
+    An occurrence is in one run only where no occurrence of the same alarm in the other touches it. Of the lists, the
+    first MOST_LISTED are kept; `cut` says that a run raised more than could be kept for comparing, so that the counts
+    of what is in one or both are of those that were.
     """
 
     begin: int
@@ -79,9 +92,10 @@ class Comparison(msgspec.Struct, frozen=True):
     readings: int
     before: Load
     after: Load
-    both: int
+    both_count: int  # of `before`
     only_before_count: int
     only_after_count: int
+    both: list[Both]
     only_before: list[Span]
     only_after: list[Span]
     days: list[Day]
@@ -89,22 +103,14 @@ class Comparison(msgspec.Struct, frozen=True):
     cut: bool = False
 
 
-def part_of(plan: Plan, tags: Collection[tuple[str, str]]) -> Plan:
-    """The points of these tags, the rules that have one of them as an input, and all inputs of those rules."""
-    ids = {point.id for point in plan.points if (point.enterprise, point.tag) in tags}
-    rules = tuple(rule for rule in plan.rules if ids & set(rule.inputs.values()))
-    ids |= {point for rule in rules for point in rule.inputs.values()}
-    return Plan(plan.version, tuple(point for point in plan.points if point.id in ids), rules)
-
-
 class Run:
     """One plan over the readings, and what came of it."""
 
     def __init__(self, plan: Plan) -> None:
         self._engine = Engine(plan)
-        self._open: dict[tuple[str, str, str], Span] = {}
+        self._open: dict[Name, Span] = {}
         self.spans: list[Span] = []
-        self.heard: list[int] = []
+        self.heard = array("q")  # a limit in the noise may annunciate millions of times
         self.raised = 0
 
     def take(self, readings: Readings) -> None:
@@ -116,7 +122,7 @@ class Run:
         self._listen(self._engine.apply(Tick(end), end))
 
     def load(self, begin: int, end: int) -> Load:
-        heard = np.sort(np.array(self.heard, np.int64))
+        heard = np.sort(np.frombuffer(self.heard, np.int64)) if self.heard else np.zeros(0, np.int64)
         found = floods.floods(heard, floods.in_window(heard), end) if len(heard) else []
         in_flood = sum((end if flood.end is None else min(flood.end, end)) - flood.start for flood in found) / 1000
         days = max((end - begin) / DAY_MS, 1e-9)
@@ -160,41 +166,53 @@ class Backtest:
         """What it comes to; the period in Unix milliseconds."""
         for run in (self.before, self.after):
             run.finish(end)
-        only_before = without_touch(self.before.spans, self.after.spans)
-        only_after = without_touch(self.after.spans, self.before.spans)
+        pairs = touched(self.before.spans, self.after.spans)
+        both = [Both(span, other) for span, other in pairs if other is not None]
+        only_before = [span for span, other in pairs if other is None]
+        only_after = [span for span, other in touched(self.after.spans, self.before.spans) if other is None]
         return Comparison(
             begin, end, self.readings, self.before.load(begin, end), self.after.load(begin, end),
-            both=len(self.before.spans) - len(only_before),
-            only_before_count=len(only_before), only_after_count=len(only_after),
-            only_before=only_before[:MOST_LISTED], only_after=only_after[:MOST_LISTED],
+            both_count=len(both), only_before_count=len(only_before), only_after_count=len(only_after),
+            both=both[:MOST_LISTED], only_before=only_before[:MOST_LISTED], only_after=only_after[:MOST_LISTED],
             days=_days(self.before.heard, self.after.heard, begin, end),
             tags=_tags(self.before.spans, self.after.spans, only_before, only_after),
             cut=max(self.before.raised, self.after.raised) > MOST_KEPT,
         )  # fmt: skip
 
 
-def without_touch(spans: list[Span], others: list[Span]) -> list[Span]:
-    """Those of these occurrences that no other of the same alarm overlaps, in order of their raise."""
-    by_alarm: dict[tuple[str, str, str], list[Span]] = {}
-    for other in sorted(others, key=lambda span: span.raised_at):
-        by_alarm.setdefault((other.enterprise, other.tag, other.alarm), []).append(other)
-    place: Counter[tuple[str, str, str]] = Counter()
-    found = []
-    for span in sorted(spans, key=lambda span: span.raised_at):
-        key = (span.enterprise, span.tag, span.alarm)
-        theirs = by_alarm.get(key, [])
-        while place[key] < len(theirs) and _ended(theirs[place[key]]) < span.raised_at:
-            place[key] += 1
-        if place[key] == len(theirs) or theirs[place[key]].raised_at > _ended(span):
-            found.append(span)
+def touched(spans: Sequence[Span], others: Sequence[Span]) -> list[tuple[Span, Span | None]]:
+    """Each of these occurrences, in order of its raise, with the first other of the same alarm that overlaps it.
+
+    Occurrences of one alarm in one run never overlap.
+    """
+    by_alarm: dict[Name, list[Span]] = {}
+    for other in sorted(others, key=_raised):
+        by_alarm.setdefault(_name(other), []).append(other)
+    place: Counter[Name] = Counter()
+    found: list[tuple[Span, Span | None]] = []
+    for span in sorted(spans, key=_raised):
+        name = _name(span)
+        theirs = by_alarm.get(name, [])
+        while place[name] < len(theirs) and _ended(theirs[place[name]]) < span.raised_at:
+            place[name] += 1
+        touches = place[name] < len(theirs) and theirs[place[name]].raised_at <= _ended(span)
+        found.append((span, theirs[place[name]] if touches else None))
     return found
+
+
+def _raised(span: Span) -> int:
+    return span.raised_at
+
+
+def _name(span: Span) -> Name:
+    return span.enterprise, span.tag, span.alarm
 
 
 def _ended(span: Span) -> float:
     return float("inf") if span.returned_at is None else span.returned_at
 
 
-def _days(before: list[int], after: list[int], begin: int, end: int) -> list[Day]:
+def _days(before: Iterable[int], after: Iterable[int], begin: int, end: int) -> list[Day]:
     counts = [Counter(t // DAY_MS for t in heard) for heard in (before, after)]
     return [
         Day(datetime.fromtimestamp(day * DAY_MS // 1000, UTC).date().isoformat(), counts[0][day], counts[1][day])
@@ -203,9 +221,8 @@ def _days(before: list[int], after: list[int], begin: int, end: int) -> list[Day
 
 
 def _tags(before: list[Span], after: list[Span], only_before: list[Span], only_after: list[Span]) -> list[OfTag]:
-    counts = [
-        Counter((span.enterprise, span.tag, span.alarm) for span in spans)
-        for spans in (before, after, only_before, only_after)
-    ]
+    """Spans stand in order of the events that raised them, which for one alarm is the order of time."""
+    counts = [Counter(map(_name, spans)) for spans in (before, after, only_before, only_after)]
+    firsts = [{_name(span): span.raised_at for span in reversed(spans)} for spans in (before, after)]
     names = sorted({name for count in counts for name in count})
-    return [OfTag(*name, *(count[name] for count in counts)) for name in names]
+    return [OfTag(*name, *(count[name] for count in counts), *(first.get(name) for first in firsts)) for name in names]

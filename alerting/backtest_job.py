@@ -10,13 +10,15 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import structlog
 
 from alerting.backtest import Backtest, Comparison
-from ingest.stored import stored_readings
+from ingest.progress import Far, Progress
+from ingest.stored import guess, stored_readings
 from registry.alarms import Plan
 from registry.database import Database, DatabaseError
 
@@ -35,10 +37,11 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of the answer: how far it is (0 to 1), or the result, or why there is none."""
+    """One line of the answer: how far it is, or the result, or why there is none."""
 
-    done: float = 0.0
+    done: float = 0.0  # to 1
     readings: int = 0
+    about: int = 0  # readings in all
     remaining_s: float | None = None
     result: Comparison | None = None
     error: str | None = None
@@ -46,19 +49,25 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
 
 async def work(job: Job, say: Callable[[Line], None]) -> None:
     """The whole backtest; tells how far it is after every slice of readings."""
-    begun = time.monotonic()
     backtest = Backtest(job.before, job.after)
     points = {point.id for plan in (job.before, job.after) for point in plan.points}
     begin, end = (EPOCH + timedelta(milliseconds=t) for t in (job.begin, job.end))
     database = await Database.open(job.database_url, name="backtest", connections=1)
     try:
-        async for piece in stored_readings(database, points, begin, end):
-            backtest.take(piece.readings)
-            done = (piece.end - begin) / (end - begin)
-            say(Line(done, backtest.readings, (time.monotonic() - begun) * (1 - done) / done))
+        progress = Progress(await guess(database, points, begin, end))
+        say(_line(progress.at(begin, 0, 0.0)))
+        begun = time.monotonic()
+        async with aclosing(stored_readings(database, points, begin, end)) as slices:
+            async for piece in slices:
+                backtest.take(piece.readings)
+                say(_line(progress.at(piece.end, backtest.readings, time.monotonic() - begun)))
     finally:
         await database.close()
-    say(Line(1.0, backtest.readings, 0.0, backtest.result(job.begin, job.end)))
+    say(Line(1.0, backtest.readings, backtest.readings, 0.0, backtest.result(job.begin, job.end)))
+
+
+def _line(far: Far) -> Line:
+    return Line(far.done, far.readings, far.about, far.remaining_s)
 
 
 def main() -> None:

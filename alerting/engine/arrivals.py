@@ -13,6 +13,7 @@ from registry.alarms import GatewaySettings
 
 LATE_MS = 30_000  # later than usual by more than this: the event is late
 WINDOW_MS = 600_000
+SILENCE_MS = 60_000  # a longer silence counts as so long: after an outage the usual delay is that from before it
 UNSEEN = 2**62
 
 
@@ -27,9 +28,11 @@ class Gateways:
         self.newest_t: npt.NDArray[np.int64] = np.zeros(0, np.int64)  # of a source clock: its now
         self.flush_at: npt.NDArray[np.int64] = np.zeros(0, np.int64)  # engine clock; NEVER when done
         self.members: dict[int, set[int]] = {}  # row of one with a source clock: slots of the points on its time
-        # row: (arrival, delay) of those messages of the last ten minutes that no later one undercuts; the first has
-        # the smallest delay. Memory: a few pairs, at worst one a message when a clock drifts steadily.
+        # row: (time, delay) of those messages of the last ten minutes that no later one undercuts; the first has the
+        # smallest delay. The time is that during which messages came. Memory: a few pairs, at worst one a message when
+        # a clock drifts steadily.
         self.delays: dict[int, deque[tuple[int, int]]] = {}
+        self.spoken: dict[int, tuple[int, int]] = {}  # row: newest arrival, and for how long messages have come
         self.index()
 
     def plan(self, gateways: Iterable[GatewaySettings]) -> None:
@@ -102,10 +105,13 @@ class Gateways:
             recent = delays.get(row)
             if recent is None:
                 recent = delays[row] = deque()
+            before, time = self.spoken.get(row, (arrival, 0))
+            time += min(max(arrival - before, 0), SILENCE_MS)
+            self.spoken[row] = max(arrival, before), time
             while recent and recent[-1][1] >= own:
                 recent.pop()
-            recent.append((arrival, own))
-            while recent[0][0] < arrival - WINDOW_MS:
+            recent.append((time, own))
+            while recent[0][0] < time - WINDOW_MS:
                 recent.popleft()
             usual.append(recent[0][1])
         return usual

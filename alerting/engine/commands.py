@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from alerting.engine.points import BEFORE, NEVER, RULE_LIMIT, Alarm, Point, profile_of, rule_profile, settings_of
-from alerting.engine.rules import advance, evaluate, fire, quiet, raise_alarm, uncover
+from alerting.engine.rules import advance, confirm_before, evaluate, fire, quiet, raise_alarm, tick, uncover
 from alerting.engine.voice import Voice
 from alerting.events import Ev
 from line.messages import Command
@@ -40,6 +40,9 @@ class Order(NamedTuple):
 def act(p: Point, a: Alarm, cmd: Command, now: int, voice: Voice) -> None:
     """A command acts at the point's now, after the timers due by then less the lag (R3)."""
     voice.command = None  # what the timers do is nobody's command
+    if p.gateway < 0:
+        tick(p, voice.clock, voice)
+        confirm_before(p, voice.clock + 1, voice)
     advance(p, now, voice)
     fire(p, now - p.lag + 1, voice)
     voice.command = cmd
@@ -102,7 +105,7 @@ def _shelve(order: Order) -> None:
     quiet(a)
     order.say(Ev.SHELVED, until=cmd.until)
     if a.standing is not None:
-        a.standing.until = order.now + wanted
+        a.standing.until = order.t + wanted
 
 
 def _unshelve(order: Order) -> None:
@@ -205,7 +208,8 @@ def reconfigure(p: Point, wanted: Mapping[int, AlarmSettings], now: int, voice: 
         if a.outer is not None and a.outer.active and not a.active:  # a new inner level under an active outer one
             raise_alarm(p, a, max(now, a.change_t), voice)
     if moved or any(a.due <= max(now, a.change_t) for a in changed):
-        fire(p, max(now, p.fired_t) + 1, voice, stale_before=now - p.lag + 1)
+        before = min(max(now, p.fired_t) + 1, p.stale_due)  # a loss that is not told yet comes before what is due later
+        fire(p, before, voice, stale_before=now - p.lag + 1)
 
 
 def _configure(p: Point, a: Alarm, wanted: AlarmSettings, t: int) -> None:

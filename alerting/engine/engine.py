@@ -65,6 +65,7 @@ class _Rest(msgspec.Struct):
     rules: dict[int, RuleSettings]
     detectors: dict[int, DetectorState]
     delays: dict[int, list[tuple[int, int]]]
+    spoken: dict[int, tuple[int, int]]
     past: PastState
 
 
@@ -209,7 +210,8 @@ class Engine:
             profiles=state.profiles,
             standing=state.standing, waiting=state.waiting, confirms=state.confirms, readings=state.readings,
             retired=state.retired, rules=self._watch.rules, detectors=self._watch.keep(),
-            delays={row: list(recent) for row, recent in self._gateways.delays.items()}, past=self._past.keep(),
+            delays={row: list(recent) for row, recent in self._gateways.delays.items()},
+            spoken=self._gateways.spoken, past=self._past.keep(),
         )  # fmt: skip
         columns = {name: getattr(state, name)[: state.count] for name, _, _ in COLUMNS}
         columns["alarms"] = state.alarms[: state.count]
@@ -249,6 +251,7 @@ class Engine:
         for name in Gateways.COLUMNS:
             setattr(self._gateways, name, columns[f"gateway_{name}"])
         self._gateways.delays = {row: deque(recent) for row, recent in rest.delays.items()}
+        self._gateways.spoken = rest.spoken
         self._gateways.index()
         self._hashes = Hashes(columns["hashes"].astype(np.uint64))
         self.counters, self._clock = rest.counters, rest.clock
@@ -353,15 +356,20 @@ class Engine:
         voice = self._voice(now)
         if points is None:
             for row in self._gateways.silent(now):
+                voice.clock = int(self._gateways.flush_at[row]) + 1
+                self._fire(self._due(voice.clock), voice.clock, voice)
                 self._flush(row, voice)
-        slots = self._due(now) if points is None else self._slots(points)
+            voice.clock = now
+        self._fire(self._due(now) if points is None else self._slots(points), now, voice)
+        return _in_time(voice.events)
+
+    def _fire(self, slots: list[int], now: int, voice: Voice) -> None:
         tied = self._watch.tied(slots)
         if len(tied) < len(slots):
             among = set(tied)
             self._tick([slot for slot in slots if slot not in among], now, voice)
         if tied:
             self._in_turn(tied, now, voice)
-        return _in_time(voice.events)
 
     def _in_turn(self, slots: list[int], now: int, voice: Voice) -> None:
         """Rules and what they watch: each timer when its point's now comes to it, as if ticks had come all along."""
@@ -382,6 +390,7 @@ class Engine:
             heappush(turns, (wake, slot))
             for rule in self._watch.detect(voice):
                 heappush(turns, (wake, rule))
+        voice.clock = now
 
     def _due(self, now: int) -> list[int]:
         confirmed = [slot for slot, due in self._state.confirms.items() if due < now]

@@ -48,6 +48,7 @@ class Standing(msgspec.Struct, gc=False):
     annunciated_t: int = BEFORE
     realarm_due: int = NEVER
     until: int = NEVER  # end of the shelve, in event time
+    applying: bool = False  # a sample, and what it makes due at once
     confirm_at: int = NEVER  # engine clock: when a late raise is annunciated if it is still active
 
 
@@ -164,6 +165,7 @@ class Point:
     waiting: Waiting | None = None
     reading: Reading | None = None  # a rule's: what its events show
     coming: Reading | None = None  # the reading of the sample that is being applied
+    applying: bool = False  # a sample, and what it makes due at once
     confirm_at: int = NEVER  # engine clock, not after any late raise of it is due to be annunciated
     fence: int = BEFORE  # no timer of event time is due before
     timer_due: int | None = None  # its earliest timer but the loss of the signal, where the last sample found it

@@ -28,7 +28,7 @@ def arrive(p: Point, t: int, v: float, quality: int, late: bool, voice: Voice) -
     if p.waiting is None and _is_duplicate(p, t, v, quality):
         voice.counters.duplicates += 1
         return
-    _confirm_before(p, at, voice)
+    confirm_before(p, at, voice)
     limit = p.place.max_future_ms
     if limit is not None and t > at + limit:
         voice.counters.future += 1
@@ -65,13 +65,15 @@ def sample(p: Point, t: int, v: float, quality: int, late: bool, voice: Voice, *
     if p.heard and t < p.last_t:
         _too_late(p, t, v, quality, late, voice)
         return
-    if p.fence < t:
-        fire(p, t, voice)
-        _confirm_before(p, voice.clock, voice)
+    while p.fence < t:
+        p.fence = fire(p, t, voice)
+        confirm_before(p, voice.clock, voice)  # which may set a re-alarm going
     if anchor is not None:
         p.skew = anchor
+    p.applying = True
     _apply(p, t, v, quality, late, voice)
     p.timer_due = due = fire(p, max(t, p.fired_t) + 1, voice, stale_before=t + 1)
+    p.applying = False
     p.fence = min(due, p.stale_due)
     if p.watched:
         voice.tap(p, t, late=late)
@@ -84,11 +86,14 @@ def _is_duplicate(p: Point, t: int, v: float, quality: int) -> bool:
 
 def tick(p: Point, clock: int, voice: Voice) -> None:
     """The engine's clock has come so far: what is due by the point's own now fires, as if ticks had come all along."""
+    now = voice.clock
     while min(confirm_at := p.confirm_at, wake := _wake(p)) < clock or wake == clock:
         if confirm_at < wake:
             confirm(p, confirm_at, voice)
         else:
+            voice.clock = wake
             advance(p, wake - p.skew, voice)
+    voice.clock = now
 
 
 def wake_of(p: Point) -> int:
@@ -265,7 +270,9 @@ def _turn(a: Alarm, c: bool, t: int, late: bool) -> None:
 def raise_alarm(p: Point, a: Alarm, t: int, voice: Voice) -> None:
     """A new occurrence (R9, R10); takes the inner level with it (R7)."""
     outer = a.outer
-    since = a.since if a.c or outer is None else outer.since
+    since = a.since
+    if outer is not None and not a.c:  # raised by its outer level alone
+        since, a.late = outer.since, outer.late
     a.nth = a.nth + 1 if a.raised_t == t else 1
     a.active = True
     a.occ += 1
@@ -280,7 +287,7 @@ def raise_alarm(p: Point, a: Alarm, t: int, voice: Voice) -> None:
     if ann:
         _annunciated(a, standing, t)
     elif visible and not subsumed:
-        standing.confirm_at = min(voice.clock, t + p.skew) + CONFIRM_MS
+        standing.confirm_at = (voice.clock if p.applying else min(voice.clock, t + p.skew)) + CONFIRM_MS
         p.confirm_at = min(p.confirm_at, standing.confirm_at)
     if a.c or p.lost:
         a.due = NEVER
@@ -322,9 +329,12 @@ def _realarm(p: Point, a: Alarm, t: int, voice: Voice, *, late: bool) -> None:
     voice.alarm(p, a, Ev.REALARM, t, ann=True, late=late)
 
 
-def _confirm_before(p: Point, clock: int, voice: Voice) -> None:
-    while (due := p.confirm_at) < clock:
-        confirm(p, due, voice)
+def confirm_before(p: Point, clock: int, voice: Voice) -> None:
+    """Late annunciations that are due by then, and before each what is due before it, as if ticks had come."""
+    while p.confirm_at < clock:
+        _look_for_late_raises(p)
+        if (due := p.confirm_at) < clock:
+            tick(p, due + 1, voice)
 
 
 def confirm(p: Point, clock: int, voice: Voice) -> None:
@@ -332,8 +342,13 @@ def confirm(p: Point, clock: int, voice: Voice) -> None:
     for a in p.alarms:
         if a.standing is not None and a.standing.confirm_at <= clock:
             _realarm(p, a, max(clock - p.skew, a.change_t), voice, late=True)
-    p.confirm_at = min((a.standing.confirm_at for a in p.alarms if a.standing is not None), default=NEVER)
+    _look_for_late_raises(p)
     p.fence = BEFORE  # a re-alarm timer may run now
+
+
+def _look_for_late_raises(p: Point) -> None:
+    """Those that returned, or were seen, are not waited for any more."""
+    p.confirm_at = min((a.standing.confirm_at for a in p.alarms if a.standing is not None), default=NEVER)
 
 
 def uncover(p: Point, a: Alarm, t: int, ev: Ev, voice: Voice, *, why: str | None = None) -> None:

@@ -101,11 +101,20 @@ def test_a_feed_that_always_runs_behind_is_not_late() -> None:
 
 
 def test_the_usual_delay_is_forgotten_after_ten_minutes() -> None:
+    behind = 40_000
+    for messages, late in ((10, True), (12, False)):  # a message a minute, from the second on always 40 s behind
+        engine = Engine(plan())
+        feed = [s(n * MINUTE, 50, at=n * MINUTE + behind * (n > 0)) for n in range(messages)]
+        (event,) = fed(engine, *feed, s(messages * MINUTE, 81, at=messages * MINUTE + behind))
+        assert event.late is late
+
+
+def test_what_was_usual_before_an_outage_is_usual_after_it() -> None:
     engine = Engine(plan())
-    now = 10 * MINUTE
-    assert fed(engine, s(0, 50), s(1_000, 81, at=now))[0].late  # the message of time 0 is ten minutes old
-    engine = Engine(plan())
-    assert not fed(engine, s(0, 50), s(1_000, 81, at=now + 1))[0].late
+    fed(engine, s(0, 50))
+    day = 24 * 60 * MINUTE
+    events = fed(engine, s(MINUTE, 81, at=day), s(2 * MINUTE, 50, at=day + 1))  # a backlog, oldest first
+    assert [(e.ev, e.late, e.ann) for e in events] == [(Ev.ACTIVE, True, False), (Ev.RTN, True, None)]
 
 
 def test_readings_of_the_platform_itself_and_of_unknown_gateways_are_never_late() -> None:

@@ -67,7 +67,7 @@ def test_the_reference_says_what_the_golden_vectors_expect(vector: dict[str, Any
 @given(st.randoms(use_true_random=False), st.integers(1, 25))
 def test_the_engine_says_of_any_history_what_the_reference_says(chance: Random, steps: int) -> None:
     vector = random_vector(chance, "R", steps)
-    assert difference(play(vector), run_vectors([vector])[0]) is None, vector
+    assert difference(play(vector), run_vectors([vector])[0]) is None, json.dumps(vector)
 
 
 def test_the_engine_says_of_many_histories_at_once_what_the_reference_says_of_each() -> None:
@@ -82,7 +82,7 @@ def agree(vectors: list[dict[str, Any]]) -> Counter[str]:
     seen: Counter[str] = Counter()
     for vector, result in zip(vectors, run_vectors(vectors), strict=True):
         point = play(vector)
-        assert difference(point, result) is None, vector
+        assert difference(point, result) is None, json.dumps(vector)
         if isinstance(point, Point):
             seen += point.seen
             seen["disputed"] += point.disputed is not None
