@@ -273,6 +273,7 @@ def raise_alarm(p: Point, a: Alarm, t: int, voice: Voice) -> None:
     since = a.since
     if outer is not None and not a.c:  # raised by its outer level alone
         since, a.late = outer.since, outer.late
+    since = min(since, t)  # raised by its outer level, its own condition may have begun with a loss told since
     a.nth = a.nth + 1 if a.raised_t == t else 1
     a.active = True
     a.occ += 1

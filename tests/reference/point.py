@@ -331,7 +331,7 @@ class Point:
         alarm.late_until = self._late_until(t) if due and cause.true_late else None
         alarm.realarm_from = None
         ann = alarm.annunciated_at is not None
-        self._event(t, alarm, "ACTIVE", since=cause.true_since, ann=ann, late=cause.true_late)
+        self._event(t, alarm, "ACTIVE", since=min(t, cause.true_since), ann=ann, late=cause.true_late)
         inner = self.alarms.get(INNER.get(alarm.level, ""))
         if inner is not None and not inner.active:
             self.seen["HH raises H"] += 1
