@@ -17,6 +17,7 @@ const router = createRouter({
     { path: "/", component: OverviewPage },
     { path: "/alarms", component: AlarmsPage },
     { path: "/sources/:enterprise/:source", component: SourcePage, props: true },
+    { path: "/tags/:enterprise/:tag", component: () => import("@/pages/TagPage.vue"), props: true },
     { path: "/trend/:enterprise/:tag", component: () => import("@/pages/TrendPage.vue"), props: true },
     { path: "/platform", component: () => import("@/pages/PlatformPage.vue") },
     { path: "/login", component: LoginPage },

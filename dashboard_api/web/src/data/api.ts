@@ -71,4 +71,9 @@ export const api = {
   acknowledge: (alarmId: string, comment: string | undefined) =>
     call<Verdict>("POST", `/alarms/${part(alarmId)}/ack`, { comment }, key()),
   reset: (alarmId: string) => call<Verdict>("POST", `/alarms/${part(alarmId)}/reset`, {}, key()),
+  comment: (alarmId: string, comment: string) => call<Verdict>("POST", `/alarms/${part(alarmId)}/comment`, { comment }, key()),
+  events: (alarmId: string) => call<Page<AlarmEvent & { seq: number }>>("GET", `/alarms/${part(alarmId)}/events`),
+  /** `what` is shelve, unshelve, suppress or out-of-service. */
+  onAlarm: (enterprise: string, tag: string, alarm: string, what: string, body: unknown) =>
+    call<Verdict>("POST", `/tags/${part(enterprise)}/${part(tag)}/alarms/${part(alarm)}/${what}`, body, key()),
 };

@@ -1,7 +1,7 @@
 /** The live connection: alarms and readings as they happen, and the honest word when they do not. */
 import { defineStore } from "pinia";
 import { computed, reactive, ref, shallowReactive } from "vue";
-import { byUrgency, isUnacknowledged, moved, type AlarmRow } from "@/lib/alarms";
+import { byUrgency, isUnacknowledged, keyOf, moved, type AlarmRow } from "@/lib/alarms";
 import type { AlarmEvent, Reading } from "@/lib/words";
 
 const SILENCE_MS = 4_500; // heartbeats come every 2 s after a round trip through the engine
@@ -156,7 +156,7 @@ export const useLive = defineStore("live", () => {
 
   function place(event: AlarmEvent, seq: number): void {
     if (event.alarm === "POINT" || event.state === null || event.ev === "LATE_VIOLATION") return;
-    const key = `${event.enterprise}/${event.tag}/${event.alarm}`;
+    const key = keyOf(event);
     const row = moved(alarms.get(key), event, seq);
     if (row === null) alarms.delete(key);
     else alarms.set(key, row);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { byUrgency, held, moved, summary, type AlarmRow } from "@/lib/alarms";
+import { byUrgency, commandsOf, held, moved, summary, TABS, type AlarmRow } from "@/lib/alarms";
 import type { AlarmEvent } from "@/lib/words";
 
 const event = (over: Partial<AlarmEvent>): AlarmEvent => ({
@@ -54,5 +54,29 @@ describe("the summary of a source", () => {
   it("does not count what is shelved, suppressed or out of service", () => {
     const rows = [row({ state: "SHLVD", priority: 1 }), row({ tag: "b", state: "ACKED", priority: 3 })];
     expect(summary(rows)).toEqual({ worst: 3, unacknowledged: 0, active: 1 });
+  });
+});
+
+describe("what may be asked of an alarm", () => {
+  it.each([
+    ["UNACK", ["ack", "shelve", "suppress", "out", "comment"]],
+    ["ACKED", ["shelve", "suppress", "out", "comment"]],
+    ["LATAK", ["reset", "shelve", "suppress", "out", "comment"]],
+    ["SHLVD", ["unshelve", "shelve", "suppress", "out", "comment"]],
+    ["DSUPR", ["shelve", "unsuppress", "out", "comment"]],
+    ["OOSRV", ["shelve", "suppress", "in", "comment"]],
+  ] as const)("follows from %s", (state, commands) => {
+    expect(commandsOf(state)).toEqual(commands);
+  });
+});
+
+describe("an excursion while offline", () => {
+  const offline = row({ late: true, occ: 0, alarm_id: "p1", state: "RTNUN" });
+  it("has a row of its own beside its alarm", () => {
+    expect(offline.key).toBe("p1");
+    expect(row({}).key).toBe("E1/T1/H");
+  });
+  it("is in its own tab and in no other", () => {
+    expect(Object.entries(TABS).filter(([, shows]) => shows(offline)).map(([name]) => name)).toEqual(["offline"]);
   });
 });

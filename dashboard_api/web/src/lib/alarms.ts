@@ -16,8 +16,38 @@ export const isUnacknowledged = (state: State | null): boolean => state !== null
 export const isActive = (state: State | null): boolean => state !== null && ACTIVE.has(state);
 export const isHidden = (state: State | null): boolean => state !== null && HIDDEN.has(state);
 
-export function keyOf(event: Pick<AlarmEvent, "enterprise" | "tag" | "alarm">): string {
-  return `${event.enterprise}/${event.tag}/${event.alarm}`;
+/** An excursion while offline: beside the life of its alarm, with an acknowledgement of its own. */
+export const isOffline = (event: Pick<AlarmEvent, "late" | "occ">): boolean => event.late === true && event.occ === 0;
+
+/** One row an alarm, and one for each of its excursions while offline. */
+export function keyOf(event: Pick<AlarmEvent, "enterprise" | "tag" | "alarm" | "late" | "occ" | "alarm_id">): string {
+  return isOffline(event) ? String(event.alarm_id) : `${event.enterprise}/${event.tag}/${event.alarm}`;
+}
+
+/** What the tabs of the list show; each counts always. */
+export const TABS = {
+  standing: (row: AlarmRow): boolean => !isHidden(row.state) && !isOffline(row),
+  unacknowledged: (row: AlarmRow): boolean => isUnacknowledged(row.state) && !isOffline(row),
+  shelved: (row: AlarmRow): boolean => row.state === "SHLVD",
+  suppressed: (row: AlarmRow): boolean => row.state === "DSUPR",
+  outOfService: (row: AlarmRow): boolean => row.state === "OOSRV",
+  offline: isOffline,
+} as const;
+export type Tab = keyof typeof TABS;
+
+export type Command = "ack" | "reset" | "shelve" | "unshelve" | "suppress" | "unsuppress" | "out" | "in" | "comment";
+
+/** What an alarm's state lets a person ask of it; the engine has the last word. */
+export function commandsOf(state: State): Command[] {
+  const always: Command[] = [
+    ...(state === "SHLVD" ? (["unshelve"] as const) : []),
+    "shelve",
+    state === "DSUPR" ? "unsuppress" : "suppress",
+    state === "OOSRV" ? "in" : "out",
+    "comment",
+  ];
+  if (isUnacknowledged(state)) return ["ack", ...always];
+  return state === "LATAK" ? ["reset", ...always] : always;
 }
 
 /** What an event makes of the row that is there; null where nothing stands any more. */

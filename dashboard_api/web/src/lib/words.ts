@@ -28,6 +28,7 @@ export interface AlarmEvent {
   user?: string;
   comment?: string;
   until?: string;
+  reason?: string;
 }
 
 /** A reading as the WebSocket sends it: value, quality, time. */
