@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import msgspec
 import numpy as np
@@ -216,8 +216,13 @@ def replay_readings(plan: Plan, path: Path, out: Path, say: Callable[[str], None
         count, raised = _run_readings(engine, path, {(p.enterprise, p.tag): p.id for p in plan.points}, out)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ReplayError(f"{path}: not a CSV file in UTF-8: {error}") from error
-    took = max(time.perf_counter() - started, 1e-9)
-    say(f"{count:,} readings in {took:.2f} s: {count / took:,.0f} readings/s")
+    tell_sum(count, raised, time.perf_counter() - started, say)
+
+
+def tell_sum(count: int, raised: Counter[str], took_s: float, say: Callable[[str], None]) -> None:
+    """How fast it was, and how many alarms of each level were raised."""
+    took_s = max(took_s, 1e-9)
+    say(f"{count:,} readings in {took_s:.2f} s: {count / took_s:,.0f} readings/s")
     say("alarms: " + ", ".join(f"{level} {raised[level]}" for level in [*LEVELS, *sorted(raised.keys() - set(LEVELS))]))
 
 
@@ -232,9 +237,9 @@ def _run_readings(
         for piece in pieces:
             count += len(piece)
             newest = int(piece.t_ms[-1])
-            _write(lines, engine.apply(as_batch(piece), newest), raised)
+            write_events(lines, engine.apply(as_batch(piece), newest), raised)
         if newest is not None:
-            _write(lines, engine.apply(Tick(newest), newest), raised)
+            write_events(lines, engine.apply(Tick(newest), newest), raised)
     return count, raised
 
 
@@ -247,7 +252,8 @@ def future_guarded(plan: Plan) -> Plan:
     return msgspec.structs.replace(plan, points=points)
 
 
-def _write(lines: Any, events: list[Event], raised: Counter[str]) -> None:
+def write_events(lines: BinaryIO, events: list[Event], raised: Counter[str]) -> None:
+    """One a line; counts what is raised."""
     for event in events:
         lines.write(encode(event))
         lines.write(b"\n")

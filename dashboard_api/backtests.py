@@ -7,6 +7,7 @@ import contextlib
 import sys
 import uuid
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -21,7 +22,18 @@ MOST_KEPT = 50  # the oldest that are over are forgotten
 MOST_WAITING = 10
 MOST_LINE_BYTES = 64 * 1024 * 1024  # of a result
 
-QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
+
+class State(StrEnum):
+    """How far a backtest is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+OVER = (State.DONE, State.FAILED, State.CANCELLED)
 
 
 class TooManyError(Exception):
@@ -30,17 +42,18 @@ class TooManyError(Exception):
 
 @dataclass(slots=True)
 class Backtest:
-    """One of them. `enterprise` is whose readings it reads; times in Unix milliseconds of our clock."""
+    """One of them. `enterprises` are those whose readings it reads; times in Unix milliseconds of our clock."""
 
     id: str
-    enterprise: str
+    enterprises: frozenset[str]
     by: str
     asked_at: int
     job: Job
     changes: list[dict[str, Any]]
-    state: str = QUEUED
+    state: State = State.QUEUED
     done: float = 0.0
     readings: int = 0
+    about: int | None = None  # readings in all
     remaining_s: float | None = None
     result: Comparison | None = None
     error: str | None = None
@@ -54,14 +67,16 @@ class Backtests:
         self._known: dict[str, Backtest] = {}
         self._asked: asyncio.Queue[Backtest] = asyncio.Queue()
 
-    def ask(self, job: Job, changes: list[dict[str, Any]], *, enterprise: str, by: str, now_ms: int) -> Backtest:
+    def ask(
+        self, job: Job, changes: list[dict[str, Any]], *, enterprises: frozenset[str], by: str, now_ms: int
+    ) -> Backtest:
         """Another one, to be done when those before it are."""
-        if sum(one.state == QUEUED for one in self._known.values()) >= MOST_WAITING:
-            raise TooManyError
-        one = Backtest(uuid.uuid4().hex, enterprise, by, now_ms, job, changes)
+        if sum(one.state == State.QUEUED for one in self._known.values()) >= MOST_WAITING:
+            raise TooManyError(f"{MOST_WAITING} backtests are waiting already")
+        one = Backtest(uuid.uuid4().hex, enterprises, by, now_ms, job, changes)
         self._known[one.id] = one
         self._asked.put_nowait(one)
-        over = [known.id for known in self._known.values() if known.state in (DONE, FAILED, CANCELLED)]
+        over = [known.id for known in self._known.values() if known.state in OVER]
         for old in over[: max(0, len(self._known) - MOST_KEPT)]:
             del self._known[old]
         return one
@@ -75,8 +90,8 @@ class Backtests:
 
     def cancel(self, one: Backtest) -> None:
         """Ends it, if it is not over."""
-        if one.state in (QUEUED, RUNNING):
-            one.state = CANCELLED
+        if one.state not in OVER:
+            one.state = State.CANCELLED
             if one.process is not None:
                 with contextlib.suppress(ProcessLookupError):
                     one.process.kill()
@@ -85,31 +100,35 @@ class Backtests:
         """Works until it is cancelled; a process that runs then is ended."""
         while True:
             one = await self._asked.get()
-            if one.state != QUEUED:
+            if one.state != State.QUEUED:
                 continue
             try:
                 await self._work(one)
             except (OSError, ValueError) as error:  # no process to be had, or one that says what nobody understands
-                one.state, one.error = FAILED, repr(error)
+                if one.state in OVER:  # it was killed in the middle of a line
+                    continue
+                one.state, one.error = State.FAILED, repr(error)
                 log.exception("backtest failed", backtest=one.id)
 
     async def _work(self, one: Backtest) -> None:
-        one.state = RUNNING
+        one.state = State.RUNNING
         one.process = process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "alerting.backtest_job", limit=MOST_LINE_BYTES,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
+            if one.state != State.RUNNING:  # cancelled while its process was being started
+                return
             _, fault, _ = await asyncio.gather(_tell(process, one.job), _complaint(process), _hear(process, one))
             await process.wait()
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-        one.process = None
-        if one.state == RUNNING:
-            one.state = FAILED if one.result is None else DONE
-            if one.state == FAILED and one.error is None:
+            one.process = None
+        if one.state == State.RUNNING:
+            one.state = State.FAILED if one.result is None else State.DONE
+            if one.state == State.FAILED and one.error is None:
                 one.error = f"its process ended with {process.returncode}"
                 log.error("backtest failed", backtest=one.id, fault=fault)
 
@@ -131,6 +150,6 @@ async def _hear(process: asyncio.subprocess.Process, one: Backtest) -> None:
         return
     async for text in process.stdout:
         line = msgspec.json.decode(text, type=Line)
-        one.done, one.readings, one.remaining_s = line.done, line.readings, line.remaining_s
+        one.done, one.readings, one.about, one.remaining_s = line.done, line.readings, line.about, line.remaining_s
         one.error = line.error
         one.result = line.result

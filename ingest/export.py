@@ -23,12 +23,12 @@ async def export_readings(
     async with database.connection() as connection:
         until = begin
         while until < end:
-            since, until = until, min(_midnight_after(until), end)
+            since, until = until, min(midnight_after(until), end)
             span = {"begin": since, "end": until, "enterprise": enterprise}
             async with connection.cursor() as cursor, cursor.copy(sql, span) as copy:
                 async for block in copy:
                     write(bytes(block))
 
 
-def _midnight_after(moment: datetime) -> datetime:
+def midnight_after(moment: datetime) -> datetime:
     return (moment.astimezone(UTC) + DAY).replace(hour=0, minute=0, second=0, microsecond=0)

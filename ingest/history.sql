@@ -48,12 +48,17 @@ COPY (
     SELECT (extract(epoch FROM t) * 1000)::bigint, point, coalesce(value, 'NaN'::float8), quality
     FROM hazardwatch.reading_raw
     WHERE t >= %(begin)s AND t < %(end)s AND point = ANY (%(points)s)
+    LIMIT %(most)s  -- so that a stretch that holds too many is noticed without reading them all
 ) TO STDOUT (FORMAT binary)
 
+-- name: guess
+-- About how many those are, from what the planner knows.
+EXPLAIN (FORMAT JSON)
+SELECT FROM hazardwatch.reading_raw WHERE t >= %(begin)s AND t < %(end)s AND point = ANY (%(points)s)
+
 -- name: points
--- A tag that was retired and came back has two ids: the one in use.
-SELECT DISTINCT ON (enterprise, tag) id, enterprise, tag FROM hazardwatch.point
-ORDER BY enterprise, tag, retired_at DESC NULLS FIRST
+-- Every tag that was ever in force; one that was retired and came back has two ids. Not the platform's own.
+SELECT id, enterprise, tag FROM hazardwatch.point WHERE source <> 'platform'
 
 -- name: export
 -- One day of an enterprise's readings in the order of their times; not what the platform says of itself.

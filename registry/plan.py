@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from registry import defaults
 from registry.alarms import AlarmSettings, GatewaySettings, Plan, PointSettings, RuleSettings
@@ -36,6 +38,27 @@ def compile_plan(site: Site, *, max_future_ms: int | None = None) -> Plan:
         tuple(sorted(rules, key=lambda rule: rule.id)),
         tuple(sorted(gateways, key=lambda gateway: gateway.id)),
     )
+
+
+def compile_part(site: Site, keys: Set[str]) -> Plan:
+    """The plan of some tags ("enterprise/tag") alone, with the rules that have one of them as an input.
+
+    The other inputs of these rules are points without alarms of their own.
+    """
+    whole = with_platform(site)
+    rules = [rule for rule in whole.rules.values() if not keys.isdisjoint(_inputs(rule))]
+    inputs = {key for rule in rules for key in _inputs(rule)}
+    asked = [point_settings(whole, whole.tags[key]) for key in keys]
+    others = [replace(point_settings(whole, whole.tags[key]), alarms={}) for key in inputs - keys]
+    return Plan(
+        site.version,
+        tuple(sorted([*asked, *others], key=lambda point: point.id)),
+        tuple(sorted((rule_settings(whole, rule) for rule in rules), key=lambda rule: rule.id)),
+    )
+
+
+def _inputs(rule: Rule) -> set[str]:
+    return {f"{rule.enterprise}/{tag}" for tag in rule.inputs.values()}
 
 
 def point_settings(site: Site, tag: Tag, *, max_future_ms: int | None = None) -> PointSettings:

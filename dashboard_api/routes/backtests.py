@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from alerting.backtest import Comparison, Span, part_of
 from alerting.backtest_job import Job
-from dashboard_api import wire
+from dashboard_api import comparison, wire
 from dashboard_api.access import Sight, allowed, context
 from dashboard_api.backtests import Backtest, TooManyError
 from dashboard_api.pages import MOST, USUAL, page
@@ -20,61 +18,62 @@ from dashboard_api.problems import Problem
 from dashboard_api.routes.history import time_of
 from dashboard_api.routes.site import tag_of
 from registry import store
+from registry.alarms import Plan
 from registry.faults import SiteFaults
 from registry.people import Action, Person
-from registry.plan import compile_plan
+from registry.plan import compile_part
+from registry.site import Site
+from registry.store import TagChange
 
 router = APIRouter(tags=["backtests"])
 MOST_TAGS = 500
 LONGEST_MS = 400 * 86_400_000
 
 
-class Change(BaseModel):
-    """New columns of one tag, as `PATCH /tags/{enterprise}/{tag}` takes them; null empties a cell."""
-
-    tag: str = Field(description="the tag's code", max_length=64)
-    columns: dict[str, Any] = Field(description='such as {"h": 12.5, "on_delay_s": 30}')
-
-
 class Asked(BaseModel):
-    """Which settings to try, on whose readings, of which time."""
+    """Which settings to try, on the stored readings of which time."""
 
     begin: str = Field(alias="from", description="RFC 3339, or Unix milliseconds as text")
-    to: str = Field(description="the first time that is left out")
-    enterprise: str
-    changes: list[Change] = Field(min_length=1, max_length=MOST_TAGS)
+    to: str = Field(description="the first time that is left out; now at the latest")
+    enterprise: str = Field("", description="of all changes that name none")
+    changes: list[comparison.Change] = Field(min_length=1, max_length=MOST_TAGS)
 
 
 @router.post("/backtests", status_code=202)
-async def ask(request: Request, body: Asked, person: Person = Depends(allowed(Action.CHANGE_LIMITS))) -> Response:
-    """Begins one: 202 with its id, under which it is to be asked for. Nothing that is live is touched."""
+async def ask(
+    request: Request, body: Asked, person: Person = Depends(allowed(Action.CHANGE_LIMITS))
+) -> comparison.Begun:
+    """Takes one on: its id, under which it is to be asked for. They run one at a time. Nothing that is live is touched.
+
+    Read are the readings of the changed tags, and of the inputs of rules that have one of these tags as an input.
+    """
     here = context(request)
-    begin, end = (_ms(name, text) for name, text in (("from", body.begin), ("to", body.to)))
-    if not begin < end:
-        raise Problem(422, "to: must be later than from")
-    if end - begin > LONGEST_MS:
-        raise Problem(422, "from: at most 400 days at a time")
+    begin, end = _period(body, here.clock.now_ms())
     if here.database is None:
         raise Problem(503, "There is no database, and so no history to try settings on.")
+    changes = [TagChange(one.enterprise or body.enterprise, one.tag, one.cells()) for one in body.changes]
+    for change in changes:
+        tag_of(here.feed, person, change.enterprise, change.tag)
+        if not change.cells:
+            raise Problem(422, f"changes: {change.enterprise}/{change.tag} has none")
     site = await store.current(here.line)
-    changed = site
-    for change in body.changes:
-        tag_of(here.feed, person, body.enterprise, change.tag)
-        try:
-            changed = store.changed(changed, body.enterprise, change.tag, change.columns).site
-        except store.UnknownTag as error:
-            raise Problem(404, str(error)) from error
-        except SiteFaults as error:
-            raise Problem(422, str(error), errors=[str(fault) for fault in error.faults]) from error
-    tags = {(body.enterprise, change.tag) for change in body.changes}
-    before, after = (part_of(compile_plan(one), tags) for one in (site, changed))
-    job = Job(here.database.url, before, after, begin, end)
-    shown = [change.model_dump() for change in body.changes]
     try:
-        one = here.backtests.ask(job, shown, enterprise=body.enterprise, by=person.name, now_ms=here.clock.now_ms())
+        before, after = await asyncio.to_thread(_plans, site, changes)  # seconds, for a country
+    except store.UnknownTag as error:
+        raise Problem(404, str(error)) from error
+    except SiteFaults as error:
+        raise Problem(422, str(error), errors=[str(fault) for fault in error.faults]) from error
+    try:
+        one = here.backtests.ask(
+            Job(here.database.url, before, after, begin, end),
+            [{"enterprise": change.enterprise, "tag": change.tag, **change.cells} for change in changes],
+            enterprises=frozenset(change.enterprise for change in changes),
+            by=person.name,
+            now_ms=here.clock.now_ms(),
+        )
     except TooManyError as error:
-        raise Problem(429, "Ten backtests are waiting already; ask again later.") from error
-    return JSONResponse({"id": one.id, "state": one.state}, status_code=202)
+        raise Problem(429, f"{error}; ask again later.") from error
+    return comparison.Begun(id=one.id, state=one.state)
 
 
 @router.get("/backtests")
@@ -83,70 +82,64 @@ async def backtests(
     person: Person = Depends(allowed(Action.CHANGE_LIMITS)),
     limit: Annotated[int, Query(ge=1, le=MOST)] = USUAL,
     after: str | None = None,
-) -> dict[str, Any]:
+) -> comparison.Page:
     """Those of this person's enterprises, newest first, without their results. An api that restarts forgets them."""
     here = context(request)
     sight = Sight(person, here.feed)
-    seen = sorted((one for one in here.backtests.all() if sight.has(one.enterprise)), key=_key)
-    return page(seen, key=_key, show=lambda one: _shown(one, whole=False), limit=limit, after=after)
+    seen = sorted((one for one in here.backtests.all() if _may_see(sight, one)), key=_key)
+    found = page(seen, key=_key, show=lambda one: {"shown": comparison.progress(one)}, limit=limit, after=after)
+    return comparison.Page(items=[item["shown"] for item in found["items"]], next=found["next"])
 
 
 @router.get("/backtests/{identity}")
 async def backtest(
     request: Request, identity: str, person: Person = Depends(allowed(Action.CHANGE_LIMITS))
-) -> dict[str, Any]:
+) -> comparison.Whole:
     """How far it is, and the result when it is done."""
-    return _shown(_found(request, identity, person), whole=True)
+    return comparison.whole(_found(request, identity, person))
 
 
 @router.delete("/backtests/{identity}")
 async def cancel(
     request: Request, identity: str, person: Person = Depends(allowed(Action.CHANGE_LIMITS))
-) -> dict[str, Any]:
+) -> comparison.Progress:
     """Ends it; one that is over stays as it is."""
     one = _found(request, identity, person)
     context(request).backtests.cancel(one)
-    return _shown(one, whole=False)
+    return comparison.progress(one)
 
 
-def _ms(name: str, text: str) -> int:
-    return (time_of(name, text) - wire.EPOCH) // timedelta(milliseconds=1)
+def _period(body: Asked, now_ms: int) -> tuple[int, int]:
+    """In Unix milliseconds; ends now at the latest."""
+    times = (("from", body.begin), ("to", body.to))
+    begin, end = ((time_of(name, text) - wire.EPOCH) // timedelta(milliseconds=1) for name, text in times)
+    if not begin < end:
+        raise Problem(422, "to: must be later than from")
+    if begin >= now_ms:
+        raise Problem(422, "from: must be earlier than now")
+    end = min(end, now_ms)
+    if end - begin > LONGEST_MS:
+        raise Problem(422, "from: at most 400 days at a time")
+    return begin, end
+
+
+def _plans(site: Site, changes: list[TagChange]) -> tuple[Plan, Plan]:
+    """The settings in force and the changed ones, of what the changes touch."""
+    tags = {f"{change.enterprise}/{change.tag}" for change in changes}
+    return compile_part(site, tags), compile_part(store.changed_tags(site, changes), tags)
 
 
 def _found(request: Request, identity: str, person: Person) -> Backtest:
     here = context(request)
     one = here.backtests.get(identity)
-    if one is None or not Sight(person, here.feed).has(one.enterprise):
+    if one is None or not _may_see(Sight(person, here.feed), one):
         raise Problem(404, f"There is no backtest {identity}; those from before the api was started are forgotten.")
     return one
 
 
+def _may_see(sight: Sight, one: Backtest) -> bool:
+    return all(sight.has(enterprise) for enterprise in one.enterprises)
+
+
 def _key(one: Backtest) -> str:
     return f"{10**14 - one.asked_at:015} {one.id}"
-
-
-def _shown(one: Backtest, *, whole: bool) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "id": one.id, "state": one.state, "enterprise": one.enterprise, "by": one.by,
-        "asked_at": wire.moment(one.asked_at), "from": wire.moment(one.job.begin), "to": wire.moment(one.job.end),
-        "changes": one.changes, "done": round(one.done, 4), "readings": one.readings,
-        "remaining_s": None if one.remaining_s is None else round(one.remaining_s, 1), "error": one.error,
-    }  # fmt: skip
-    if whole:
-        shown["result"] = None if one.result is None else _result(one.result)
-    return shown
-
-
-def _result(result: Comparison) -> dict[str, Any]:
-    shown: dict[str, Any] = msgspec.to_builtins(result)
-    shown["from"], shown["to"] = wire.moment(shown.pop("begin")), wire.moment(shown.pop("end"))
-    for name in ("only_before", "only_after"):
-        shown[name] = [_span(span) for span in getattr(result, name)]
-    return shown
-
-
-def _span(span: Span) -> dict[str, Any]:
-    shown: dict[str, Any] = msgspec.to_builtins(span)
-    shown["raised_at"] = wire.moment(span.raised_at)
-    shown["returned_at"] = None if span.returned_at is None else wire.moment(span.returned_at)
-    return shown

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from contextlib import aclosing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -13,7 +12,7 @@ import typer
 
 from alerting.snapshot import NAMES, STORE
 from hazardwatch.commands.database import database_url
-from hazardwatch.commands.options import Talk, run, talking, with_settings
+from hazardwatch.commands.options import Talk, run, talking, time_of, with_settings
 from hazardwatch.faults import Fault
 from hazardwatch.settings import Settings
 from ingest.export import export_readings
@@ -35,7 +34,7 @@ def export_readings_command(
     enterprise: Annotated[str | None, typer.Option("--enterprise", help="Only of this one.")] = None,
 ) -> None:
     """Stored readings as ts,enterprise,tag,value,quality."""
-    since, until = _time("from", begin), _time("to", end)
+    since, until = time_of("from", begin), time_of("to", end)
 
     async def work(file: BinaryIO) -> None:
         database = await Database.open(database_url(settings), name="export", connections=1)
@@ -104,15 +103,3 @@ def _written(out: Path) -> BinaryIO:
         return out.open("wb")
     except OSError as error:
         raise Fault(f"out: {out} cannot be written: {error.strerror}") from error
-
-
-def _time(name: str, text: str) -> datetime:
-    try:
-        if text.isdecimal():
-            return datetime.fromtimestamp(int(text) / 1000, UTC)
-        found = datetime.fromisoformat(text)
-    except (ValueError, OverflowError) as error:
-        raise Fault(f"{name}: {text!r} is no time; write 2026-01-01T08:00:00+08:00 or Unix milliseconds") from error
-    if found.tzinfo is None:
-        raise Fault(f"{name}: {text!r} has no offset; write 2026-01-01T08:00:00+08:00 or end it with Z")
-    return found

@@ -7,6 +7,7 @@ import functools
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -97,3 +98,16 @@ async def talking(settings: Settings) -> AsyncIterator[Talk]:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
+
+
+def time_of(name: str, text: str) -> datetime:
+    """A time that was given; Fault where it is none."""
+    try:
+        if text.isdecimal():
+            return datetime.fromtimestamp(int(text) / 1000, UTC)
+        found = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise Fault(f"{name}: {text!r} is no time; write 2026-01-01T08:00:00+08:00 or Unix milliseconds") from error
+    if found.tzinfo is None:
+        raise Fault(f"{name}: {text!r} has no offset; write 2026-01-01T08:00:00+08:00 or end it with Z")
+    return found

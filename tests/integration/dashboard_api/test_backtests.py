@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -14,12 +15,12 @@ from registry.people import Role
 from registry.store import current, import_files
 from tests.integration.dashboard_api.test_api import SITE, Api, now_ms, serving
 
-DAY = "2026-11-20T00:00:00Z"
-NEXT = "2026-11-21T00:00:00Z"
+DATE = datetime.now(UTC).date() - timedelta(days=2)
+DAY, NEXT = f"{DATE}T00:00:00Z", f"{DATE + timedelta(days=1)}T00:00:00Z"
 
 
-async def with_history(line: Line, database_url: str, excursions: int) -> dict[str, str]:
-    """T01 of E1, a reading a minute for a day, with so many readings of 85."""
+async def with_history(line: Line, database_url: str, excursions: int, last: float = 85) -> dict[str, str]:
+    """T01 of E1, a reading a minute for a day, with so many readings of 85; the last of them may be another value."""
     files = {path.name: path.read_bytes() for path in SITE.glob("*.csv")}
     await import_files(line, files, by="test", now_ms=now_ms)
     point = (await current(line)).tags["E1/T01"].id
@@ -27,9 +28,10 @@ async def with_history(line: Line, database_url: str, excursions: int) -> dict[s
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         await connection.execute(
             "INSERT INTO hazardwatch.reading_raw (point, t, value, quality, clock, received_at) "
-            "SELECT %s, t, CASE WHEN n %% 100 = 50 AND n / 100 < %s THEN 85 ELSE 70 END, 192, 0, t "
+            "SELECT %s, t, CASE WHEN n %% 100 = 50 AND n / 100 < %s THEN CASE n / 100 WHEN %s THEN %s ELSE 85 END "
+            "ELSE 70 END, 192, 0, t "
             "FROM (SELECT n, %s::timestamptz + n * interval '1 min' AS t FROM generate_series(0, 1439) n) s",
-            (point, excursions, DAY),
+            (point, excursions, excursions - 1, last, DAY),
         )
     return {
         "engineer": await accounts.create_token(line, "engineer", Role.ENGINEER, at_ms=0),
@@ -39,7 +41,7 @@ async def with_history(line: Line, database_url: str, excursions: int) -> dict[s
 
 
 def asked(**columns: Any) -> dict[str, Any]:
-    return {"from": DAY, "to": NEXT, "enterprise": "E1", "changes": [{"tag": "T01", "columns": columns}]}
+    return {"from": DAY, "to": NEXT, "enterprise": "E1", "changes": [{"tag": "T01", **columns}]}
 
 
 async def over(client: httpx2.AsyncClient, identity: str) -> dict[str, Any]:
@@ -54,21 +56,37 @@ async def over(client: httpx2.AsyncClient, identity: str) -> dict[str, Any]:
 async def test_a_limit_is_tried_on_a_day_that_is_over(line: Line, database_url: str) -> None:
     secrets = await with_history(line, database_url, excursions=3)
     async with serving(line, secrets, database_url=database_url) as api, api.client("engineer") as client:
-        answer = await client.post("/backtests", json=asked(h=84.0, hh=95.0, deadband=1))
+        answer = await client.post("/backtests", json=asked(h=84.0, hh=95.0, deadband=1, reason="too many"))
         assert (answer.status_code, answer.json()["state"]) == (202, "queued")
         found = await over(client, answer.json()["id"])
         assert (found["state"], found["error"], found["done"], found["readings"]) == ("done", None, 1.0, 1440)
+        assert (found["enterprises"], found["about"], found["remaining_s"]) == (["E1"], 1440, 0.0)
+        assert found["changes"] == [{"enterprise": "E1", "tag": "T01", "h": 84.0, "hh": 95.0, "deadband": 1}]
         result = found["result"]
-        assert (result["before"]["raised"], result["after"]["raised"], result["both"]) == (3, 3, 3)
+        assert (result["before"]["raised"], result["after"]["raised"], result["both_count"]) == (3, 3, 3)
+        assert (result["both"][0]["later_s"], result["tags"][0]["first_later_s"]) == (0.0, 0.0)
         higher = await over(client, (await client.post("/backtests", json=asked(h=86, hh=95))).json()["id"])
         assert (higher["result"]["after"]["raised"], higher["result"]["only_before_count"]) == (0, 3)
         assert [span["raised_at"] for span in higher["result"]["only_before"]] == [
-            "2026-11-20T00:50:00.000Z", "2026-11-20T02:30:00.000Z", "2026-11-20T04:10:00.000Z",
-        ]  # fmt: skip
+            f"{DATE}T{time}.000Z" for time in ("00:50:00", "02:30:00", "04:10:00")
+        ]
+        assert higher["result"]["days"] == [{"day": str(DATE), "before": 3, "after": 0}]
         listed = (await client.get("/backtests")).json()["items"]
-        assert [one["id"] for one in listed] == [higher["id"], found["id"]]
+        assert {one["id"] for one in listed} == {higher["id"], found["id"]}
         assert "result" not in listed[0]
         assert (await client.get("/tags?enterprise=E1")).json()["items"][0]["h"] == 80  # nothing is in force
+
+
+async def test_what_would_have_rung_less_often(line: Line, database_url: str) -> None:
+    secrets = await with_history(line, database_url, excursions=3, last=91)
+    async with serving(line, secrets, database_url=database_url) as api, api.client("engineer") as client:
+        two = {**asked(), "enterprise": "", "changes": [
+            {"enterprise": "E1", "tag": "T01", "h": 90, "hh": 95}, {"enterprise": "E1", "tag": "T02", "h": 10},
+        ]}  # fmt: skip
+        result = (await over(client, (await client.post("/backtests", json=two)).json()["id"]))["result"]
+        tag = next(one for one in result["tags"] if one["alarm"] == "H")
+        assert (tag["before"], tag["after"], tag["only_before"], tag["only_after"]) == (3, 1, 2, 0)
+        assert tag["first_later_s"] == 2 * 100 * 60
 
 
 async def test_what_cannot_be_tried_is_said_at_once(line: Line, database_url: str) -> None:
@@ -80,7 +98,12 @@ async def test_what_cannot_be_tried_is_said_at_once(line: Line, database_url: st
             ({**asked(h=81), "to": DAY}, 422, "to: must be later"),
             ({**asked(h=81), "from": "yesterday"}, 422, "from"),
             ({**asked(h=81), "from": "2020-01-01T00:00:00Z"}, 422, "400 days"),
-            ({**asked(h=81), "changes": [{"tag": "NONE", "columns": {"h": 1}}]}, 404, "NONE"),
+            ({**asked(h=81), "from": "2999-01-01T00:00:00Z", "to": "2999-01-02T00:00:00Z"}, 422, "earlier than now"),
+            ({**asked(h=81), "changes": [{"tag": "NONE", "h": 1}]}, 404, "NONE"),
+            ({**asked(h=81), "changes": []}, 422, "changes"),
+            (asked(), 422, "E1/T01 has none"),
+            (asked(h=[81]), 422, "h"),
+            ({**asked(h=81), "changes": [{"tag": "T01", "h": 81}, {"tag": "T01", "h": 82}]}, 422, "twice"),
         ):
             answer = await client.post("/backtests", json=body)
             assert (answer.status_code, words in answer.text) == (status, True), answer.text

@@ -118,6 +118,24 @@ def test_replay_needs_no_platform(tmp_path: Path) -> None:
     )
 
 
+def test_stored_readings_are_replayed_without_a_file(up: Up, site: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "events.jsonl"
+    words = ("replay", "readings", "--site", str(DEMO), "--out", str(out))
+    span = ("--from", "2026-01-01T00:00:00Z", "--to", "2026-01-02T00:00:00Z", "--enterprise", "EASTOIL")
+    printed = said(up, *words, *span)
+    assert printed[0].startswith("0 readings in ")
+    assert printed[1].startswith("alarms: HH 0")
+    assert out.read_text() == ""
+    for wrong, complaint in (
+        ((), "from: without --readings"),
+        ((*span[:2], "--to", "2026-01-01T00:00:00Z"), "to: must be later than from"),
+        ((*span[:5], "NOBODY"), f"enterprise: {DEMO} has no enterprise NOBODY"),
+        ((*span, "--readings", "file.csv"), "from: is for stored readings"),
+    ):
+        done = command(up, *words, *wrong)
+        assert (done.returncode, complaint in done.stderr) == (2, True), done.stderr
+
+
 def test_help_says_what_there_is() -> None:
     text = "\n".join(said(None, "--help"))
     for word in ("up", "demo", "ingest", "engine", "historian", "api", "notifier", "user", "token", "gateway", "site"):

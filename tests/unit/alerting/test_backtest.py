@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.backtest import Backtest, Span, part_of, without_touch
+from alerting.backtest import Backtest, Span, touched
 from ingest.stored import Readings
 from registry.alarms import AlarmSettings, Plan, PointSettings, RuleSettings
 
@@ -45,12 +45,13 @@ def test_a_higher_limit_rings_less_often_and_says_which_are_spared() -> None:
     backtest = Backtest(plan(T=80.0), plan(T=90.0))
     backtest.take(readings(peaks(0, 85, 95, 88)))
     result = backtest.result(START, START + DAY)
-    assert (result.before.raised, result.after.raised, result.both, result.readings) == (3, 1, 1, 6)
+    assert (result.before.raised, result.after.raised, result.both_count, result.readings) == (3, 1, 1, 6)
     assert [(span.raised_at - START) // 1000 for span in result.only_before] == [0, 7200]
     assert (result.only_after, result.only_after_count, result.cut) == ([], 0, False)
     assert (result.before.per_day, result.after.per_day) == (3.0, 1.0)
     (tag,) = result.tags
     assert (tag.tag, tag.alarm, tag.before, tag.after, tag.only_before, tag.only_after) == ("T", "H", 3, 1, 2, 0)
+    assert (tag.first_before, tag.first_after) == (START, START + 3_600_000)
     assert [(day.before, day.after) for day in result.days] == [(3, 1)]
 
 
@@ -58,9 +59,11 @@ def test_a_lower_limit_rings_anew_and_what_begins_earlier_is_the_same_occurrence
     backtest = Backtest(plan(T=80.0), plan(T=70.0))
     backtest.take(readings([(0, 0, 50), (10, 0, 75), (20, 0, 85), (30, 0, 50), (100, 0, 72), (110, 0, 50)]))
     result = backtest.result(START, START + DAY)
-    assert (result.before.raised, result.after.raised, result.both, result.only_after_count) == (1, 2, 1, 1)
+    assert (result.before.raised, result.after.raised, result.both_count, result.only_after_count) == (1, 2, 1, 1)
     (new,) = result.only_after
     assert (new.raised_at, new.returned_at, new.limit) == (START + 100_000, START + 110_000, 70.0)
+    ((pair),) = result.both
+    assert (pair.before.raised_at, pair.after.raised_at) == (START + 20_000, START + 10_000)
 
 
 def test_a_flood_is_counted_as_the_figures_of_merit_count_it() -> None:
@@ -78,7 +81,7 @@ def test_an_alarm_that_stands_at_the_end_has_not_returned_and_a_delay_that_runs_
     backtest = Backtest(plan(T=80.0), Plan(1, (delayed,)))
     backtest.take(readings([(0, 0, 85.0)]))
     result = backtest.result(START, START + DAY)
-    assert (result.before.raised, result.after.raised, result.both) == (1, 1, 1)
+    assert (result.before.raised, result.after.raised, result.both_count) == (1, 1, 1)
 
 
 def test_nothing_stored_is_a_result_too() -> None:
@@ -86,12 +89,31 @@ def test_nothing_stored_is_a_result_too() -> None:
     assert (result.readings, result.before.raised, result.tags) == (0, 0, [])
 
 
-def test_a_part_holds_the_tags_their_rules_and_all_that_these_need() -> None:
-    rule = RuleSettings(9, "E", "S", "R", "DEV", {"a": 0, "b": 1}, {"limit": 1.0}, AlarmSettings(1.0))
-    whole = msgspec.structs.replace(plan(A=80.0, B=80.0, C=80.0), rules=(rule,))
-    part = part_of(whole, {("E", "A")})
-    assert ([point.tag for point in part.points], [one.rule for one in part.rules]) == (["A", "B"], ["R"])
-    assert [point.tag for point in part_of(whole, {("E", "C")}).points] == ["C"]
+RULED = Plan(
+    1,
+    plan(A=80.0, B=80.0).points,
+    (
+        RuleSettings(8, "E", "S", "DIFF", "DEV", {"a": 0, "b": 1}, {"limit": 20.0}, AlarmSettings(1.0)),
+        RuleSettings(9, "E", "S", "STILL", "STALE", {"value": 0}, {}, AlarmSettings(1.0)),
+    ),
+)
+ROWS = st.lists(
+    st.tuples(st.integers(0, 3_000), st.integers(0, 1), st.sampled_from([50.0, 79.0, 81.0, 95.0])), max_size=40
+)
+
+
+@given(ROWS, st.lists(st.integers(0, 40), max_size=5))
+def test_how_the_readings_are_cut_changes_nothing(rows: list[tuple[int, int, float]], cuts: list[int]) -> None:
+    rows = sorted({row[:2]: row for row in rows}.values())
+    stale = tuple(msgspec.structs.replace(point, stale_ms=60_000) for point in RULED.points)
+    whole, cut = (Backtest(RULED, msgspec.structs.replace(RULED, points=stale)) for _ in range(2))
+    if rows:
+        whole.take(readings(rows))
+    ends = sorted({*cuts, len(rows)})
+    for begin, end in zip([0, *ends], ends, strict=False):
+        if rows[begin:end]:
+            cut.take(readings(rows[begin:end]))
+    assert cut.result(START, START + DAY) == whole.result(START, START + DAY)
 
 
 SPANS = st.lists(
@@ -114,9 +136,9 @@ def disjoint(spans: list[Span]) -> list[Span]:
 
 
 @given(SPANS, SPANS)
-def test_what_touches_nothing_is_found_as_by_looking_at_all(spans: list[Span], others: list[Span]) -> None:
+def test_what_touches_is_found_as_by_looking_at_all(spans: list[Span], others: list[Span]) -> None:
     mine, theirs = disjoint(spans), disjoint(others)
-    assert without_touch(mine, theirs) == [a for a in mine if not any(touch(a, b) for b in theirs)]
+    assert touched(mine, theirs) == [(a, next((b for b in theirs if touch(a, b)), None)) for a in mine]
 
 
 def touch(a: Span, b: Span) -> bool:
