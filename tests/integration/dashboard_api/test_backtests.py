@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
+import msgspec
+import psutil
 import psycopg
 
+from alerting.backtest_job import Job
+from alerting.backtest_job import Line as Answer
 from line.log import Line
 from registry import accounts, migrate
 from registry.people import Role
+from registry.plan import compile_part
 from registry.store import current, import_files
 from tests.integration.dashboard_api.test_api import SITE, Api, now_ms, serving
 
@@ -140,6 +147,87 @@ async def test_one_that_is_cancelled_ends_and_the_next_one_runs(line: Line, data
         assert (await over(client, second))["state"] == "done"
         assert (await over(client, first))["state"] == "cancelled"
         assert (await client.delete(f"/backtests/{second}")).json()["state"] == "done"
+
+
+async def dense(database_url: str) -> None:
+    """T01 and the 29 after it at 4 Hz for an hour and a half of that day: some seconds of work."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute(
+            "INSERT INTO hazardwatch.reading_raw (point, t, value, quality, clock, received_at) "
+            "SELECT p, t, 70 + 25 * random(), 192, 0, t FROM generate_series("
+            "%(day)s::timestamptz + interval '10 ms', %(day)s::timestamptz + interval '90 min', interval '250 ms') t, "
+            "(SELECT DISTINCT point + n AS p FROM hazardwatch.reading_raw, generate_series(0, 29) n) points",
+            {"day": DAY},
+        )
+
+
+def all_of_them(**columns: Any) -> dict[str, Any]:
+    return {**asked(), "changes": [{"tag": f"T{number:02}", **columns} for number in range(1, 31)]}
+
+
+def jobs() -> list[psutil.Process]:
+    """Processes of backtests that this one has."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if "alerting.backtest_job" in child.cmdline():
+                found.append(child)
+    return found
+
+
+async def at_work(client: httpx2.AsyncClient, identity: str) -> dict[str, Any]:
+    """Once it has read something and is not nearly done."""
+    async with asyncio.timeout(30):
+        while True:
+            found: dict[str, Any] = (await client.get(f"/backtests/{identity}")).json()
+            assert found["state"] in ("queued", "running"), found
+            if found["readings"]:
+                return found
+            await asyncio.sleep(0.02)  # a real process works in real time
+
+
+async def test_one_at_work_is_ended_at_once_and_nothing_live_notices(line: Line, database_url: str) -> None:
+    secrets = await with_history(line, database_url, excursions=1)
+    await dense(database_url)
+    before = await line.last_input(), await line.last_alarm()
+    async with serving(line, secrets, database_url=database_url) as api, api.client("engineer") as client:
+        begun = (await client.post("/backtests", json=all_of_them(h=81))).json()["id"]
+        found = await at_work(client, begun)
+        assert 0 < found["done"] < 1
+        assert found["readings"] < found["about"]
+        assert found["remaining_s"] > 0
+        (job,) = jobs()
+        assert job.nice() >= 10
+        begin = asyncio.get_running_loop().time()
+        assert (await client.get("/tags?limit=1")).status_code == 200
+        assert (await client.delete(f"/backtests/{begun}")).json()["state"] == "cancelled"
+        job.wait(5)
+        assert asyncio.get_running_loop().time() - begin < 2
+        again = (await client.post("/backtests", json=all_of_them(h=81))).json()["id"]
+        await at_work(client, again)
+        assert len(jobs()) == 1
+    assert jobs() == []  # they end with the api
+    assert (await line.last_input(), await line.last_alarm()) == before
+
+
+async def test_a_backtest_whose_api_was_killed_ends_too(line: Line, database_url: str) -> None:
+    await with_history(line, database_url, excursions=1)
+    await dense(database_url)
+    site = await current(line)
+    plan = compile_part(site, {f"E1/T{number:02}" for number in range(1, 31)})
+    begin = (datetime.fromisoformat(DAY) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    job = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "alerting.backtest_job",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert job.stdin is not None
+    assert job.stdout is not None
+    job.stdin.write(msgspec.json.encode(Job(database_url, plan, plan, begin, begin + 86_400_000)))
+    job.stdin.close()
+    first = msgspec.json.decode(await job.stdout.readline(), type=Answer)
+    assert (first.readings, first.result) == (0, None)
+    job._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]  # what a killed reader leaves behind
+    assert await asyncio.wait_for(job.wait(), 10) != 0
 
 
 async def test_a_database_that_does_not_answer_is_why_it_failed(line: Line, database_url: str) -> None:
