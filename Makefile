@@ -8,7 +8,7 @@ PACKAGES := hazardwatch simulators dashboard_api alerting ingest registry line
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install screen run test proof accidents check bench lock chromium clean
+.PHONY: help install screen run test proof mutants accidents check bench lock chromium clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: install chromium ## the whole test suite, browser tests included
 
 proof: install ## the long proofs: kills by the hundred, long random histories
 	@HAZARDWATCH_LONG=1 $(BIN)/python -m pytest -o timeout=3600 tests/proof tests/unit/alerting tests/system/test_accidents.py
+
+mutants: install ## faults planted by hand in the engine, and the test that catches each
+	@$(BIN)/python -m tests.mutants
 
 accidents: install ## real accidents and the day before each: what rings first, how long before, what rings wrongly
 	@$(BIN)/python -m tests.accidents.score
