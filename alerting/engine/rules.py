@@ -151,10 +151,9 @@ def next_timer(p: Point, stale_before: int = NEVER, *, delays_only: bool = False
     best, kind, which = p.stale_due, STALE, None
     if best >= stale_before:
         best = NEVER
-    lost = p.lost
     for a in p.alarms:
         if a.active:
-            if not a.c and not lost and (due := _return_due(a)) <= best and (due < best or kind > RETURN):
+            if not a.c and (due := _return_due(a)) <= best and (due < best or kind > RETURN):
                 best, kind, which = due, RETURN, a
         elif a.c and a.due <= best and (a.due < best or kind > RAISE):
             best, kind, which = a.due, RAISE, a

@@ -29,7 +29,7 @@ RULES = (
     _rules("clear-level", "(a.c and not v < a.clear)", "(a.c and v > a.clear)", "returns at the edge of the deadband"),
     _rules("low-clear-level", "(a.c and not v > a.clear)", "(a.c and v < a.clear)", "the same on the low side"),
     _rules("stale-after-returns", "if best >= stale_before:", "if False:", "a point goes stale between two samples"),
-    _rules("return-while-lost", "if not a.c and not lost and (due", "if not a.c and (due", "a dead gauge clears an alarm"),
+    _rules("raised-while-lost-returns", "if a.c or p.lost:\n        a.due = NEVER", "if a.c:\n        a.due = NEVER", "H raised by HH over a dead gauge clears itself"),
     _rules("raise-before-return", "RETURN, RAISE, REALARM, EXPIRY = range(5)", "RAISE, RETURN, REALARM, EXPIRY = range(5)",
            "raises before returns in one instant"),
     _rules("inner-return-alone", "return NEVER if a.outer.active else max(a.due, a.outer.change_t)", "return a.due",
