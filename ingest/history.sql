@@ -43,13 +43,14 @@ ORDER BY at DESC, id DESC
 LIMIT %(limit)s
 
 -- name: stored
--- The readings of some points in a stretch of time; every row has the same length, so that they are read as one array.
-COPY (
-    SELECT (extract(epoch FROM t) * 1000)::bigint, point, coalesce(value, 'NaN'::float8), quality
-    FROM hazardwatch.reading_raw
+-- The readings of some points in a stretch of time, as one row of columns: a row for each takes four times as long.
+SELECT array_send(array_agg(t)), array_send(array_agg(point)),
+       array_send(array_agg(coalesce(value, 'NaN'::float8))), array_send(array_agg(quality))
+FROM (
+    SELECT t, point, value, quality FROM hazardwatch.reading_raw
     WHERE t >= %(begin)s AND t < %(end)s AND point = ANY (%(points)s)
     LIMIT %(most)s  -- so that a stretch that holds too many is noticed without reading them all
-) TO STDOUT (FORMAT binary)
+) found
 
 -- name: guess
 -- About how many those are, from what the planner knows.
