@@ -1,5 +1,6 @@
-"""The long proofs use what the system tests use."""
+"""The long proofs use what the system and integration tests use."""
 
+from tests.integration.alerting.conftest import clock
 from tests.system.conftest import own_platform, sink
 
-__all__ = ["own_platform", "sink"]
+__all__ = ["clock", "own_platform", "sink"]
