@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import sys
+import time
 from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -14,13 +17,16 @@ from alerting.snapshot import NAMES, STORE
 from hazardwatch.commands.database import database_url
 from hazardwatch.commands.options import Talk, run, talking, time_of, with_settings
 from hazardwatch.faults import Fault
+from hazardwatch.partfile import PartFile
 from hazardwatch.settings import Settings
-from ingest.export import export_readings
+from ingest.export import Exported, export_readings
 from line.log import Line
-from registry.database import Database
+from registry.database import Database, DatabaseError
 from registry.store import head
 
 export = typer.Typer(help="What is stored, as files.", no_args_is_help=True)
+EPOCH, US = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+KEEP_S, KEEP_BYTES = 1.0, 1 << 22  # so much is done again after a kill
 Out = Annotated[Path, typer.Option("--out", help="The file to write.")]
 
 
@@ -32,19 +38,70 @@ def export_readings_command(
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="The first time that is left out.")],
     out: Out,
     enterprise: Annotated[str | None, typer.Option("--enterprise", help="Only of this one.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a file that was not finished.")] = False,
 ) -> None:
     """Stored readings as ts,enterprise,tag,value,quality."""
     since, until = time_of("from", begin), time_of("to", end)
+    about = {
+        "from": since.astimezone(UTC).isoformat(),
+        "to": until.astimezone(UTC).isoformat(),
+        "enterprise": enterprise,
+    }
 
-    async def work(file: BinaryIO) -> None:
+    async def work(file: PartFile) -> int:
         database = await Database.open(database_url(settings), name="export", connections=1)
+        telling = Telling(file, since, until)
         try:
-            await export_readings(database, file.write, begin=since, end=until, enterprise=enterprise)
+            await export_readings(
+                database,
+                file.write,
+                begin=since,
+                end=until,
+                enterprise=enterprise,
+                done=telling.done,
+                since=None if file.place is None else EPOCH + file.place * US,
+            )
         finally:
             await database.close()
+        return telling.count
 
-    with _written(out) as file:
-        run(work(file))
+    try:
+        with PartFile(out, about, resume=resume) as file:
+            count = run(work(file))
+    except OSError as error:
+        raise Fault(f"out: {out} cannot be written: {error.strerror}") from error
+    except (DatabaseError, KeyboardInterrupt):
+        typer.echo(f"{out} is not finished; the same command with --resume goes on with it", err=True)
+        raise
+    typer.echo(f"{count} readings")
+
+
+class Telling:
+    """How far an export has come: to the file beside it every second, to whoever waits as often as he can read it."""
+
+    def __init__(self, file: PartFile, begin: datetime, end: datetime) -> None:
+        self._file, self._begin, self._end = file, begin, end
+        self.count = self._first = file.count
+        self._from = begin if file.place is None else EPOCH + file.place * US
+        self._begun = self._kept = self._told = time.monotonic()
+        self._pause_s = KEEP_S if sys.stderr.isatty() else 10.0
+
+    def done(self, slice_: Exported) -> None:
+        self.count += slice_.readings
+        now = time.monotonic()
+        if now - self._kept >= KEEP_S or self._file.unkept >= KEEP_BYTES:
+            self._kept = now
+            self._file.keep((slice_.until - EPOCH) // US, self.count)
+        if now - self._told >= self._pause_s:
+            self._told = now
+            typer.echo(self._said(slice_.until, now - self._begun), err=True)
+
+    def _said(self, until: datetime, took_s: float) -> str:
+        part = (until - self._begin) / (self._end - self._begin)
+        left = took_s * ((self._end - until) / (until - self._from))
+        rate = (self.count - self._first) / took_s
+        clock = f"{int(left) // 3600}:{int(left) % 3600 // 60:02}:{int(left) % 60:02}"
+        return f"{part:6.1%}  to {until:%Y-%m-%d %H:%M:%S}  {self.count:,} readings  {rate:,.0f}/s  {clock} left"
 
 
 @export.command("input")
