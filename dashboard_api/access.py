@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from dashboard_api.backtests import Backtests
+from dashboard_api.latest import Asked
 from dashboard_api.live.feed import Feed
 from dashboard_api.problems import Problem
 from line.clock import SteadyClock
@@ -36,6 +37,7 @@ class Context:
     feed: Feed
     database: Database | None
     attempts: Attempts = field(default_factory=lambda: Attempts())  # noqa: PLW0108  it stands below
+    latest: Asked = field(default_factory=Asked)
     backtests: Backtests = field(default_factory=Backtests)
     reports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_REPORTS))
 

@@ -17,7 +17,19 @@ from dashboard_api import problems
 from dashboard_api.access import Context
 from dashboard_api.live.feed import Feed
 from dashboard_api.release import release
-from dashboard_api.routes import alarms, backtests, figures, health, history, live, notices, screen, session, site
+from dashboard_api.routes import (
+    alarms,
+    backtests,
+    figures,
+    health,
+    history,
+    latest,
+    live,
+    notices,
+    screen,
+    session,
+    site,
+)
 from ingest.status import RoleStatus, tell
 from line.clock import SteadyClock
 from line.log import Line
@@ -40,7 +52,7 @@ def create_app(here: Context) -> FastAPI:
     app.state.context = here
     problems.install(app)
     app.add_middleware(BaseHTTPMiddleware, dispatch=_with_headers)
-    for room in (session, site, history, alarms, figures, backtests, notices, live):
+    for room in (session, site, history, latest, alarms, figures, backtests, notices, live):
         app.include_router(room.router, prefix=screen.API)
     app.include_router(notices.pages)
     app.include_router(health.router)

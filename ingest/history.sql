@@ -32,6 +32,16 @@ LEFT JOIN LATERAL (  -- by the key, one at a time: a join would read everything 
 ) last ON true
 ORDER BY 1
 
+-- name: latest
+-- The newest reading of each tag, wherever it lies.
+SELECT asked.point, found.*
+FROM unnest(%(points)s::integer[]) AS asked (point)
+CROSS JOIN LATERAL (
+    SELECT t, value, quality, received_at FROM hazardwatch.reading_raw
+    WHERE point = asked.point
+    ORDER BY t DESC LIMIT 1
+) found
+
 -- name: rejects
 -- Newest first; `enterprises` NULL: of all, also of those that nobody knows.
 SELECT id, at, reason, detail, topic, enterprise, gateway, tag, payload, size, sha256

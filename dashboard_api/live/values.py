@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,17 @@ class Live(NamedTuple):
     quality: int
     t: int
     received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest readings of some points, one entry each; `known` says where there is one, `values` may be NaN."""
+
+    known: npt.NDArray[np.bool_]
+    t_ms: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+    qualities: npt.NDArray[np.uint8]
+    at_ms: npt.NDArray[np.int64]
 
 
 class Values:
@@ -53,6 +65,10 @@ class Values:
     def start(self, latest: Latest) -> None:
         """The newest values according to the engine's snapshot."""
         self._put(latest.points, latest.t_ms, latest.values, latest.qualities, latest.at_ms)
+
+    def remember(self, points: npt.NDArray[np.int32], newest: Newest) -> None:
+        """What the database still knows of points that the line has forgotten."""
+        self._put(points, newest.t_ms, newest.values, newest.qualities, newest.at_ms)
 
     def take(self, batch: Batch) -> None:
         """Readings in the order in which they came; an older one does not replace a newer one."""
@@ -84,6 +100,15 @@ class Values:
         """Every value of a source that there is."""
         values = zip(self._tags.get(source, []), self._points.get(source, NOTHING).tolist(), strict=True)
         return {tag: live for tag, point in values if (live := self.live(point)) is not None}
+
+    def tags_of(self, source: str) -> tuple[list[str], npt.NDArray[np.int32]]:
+        """The tags of a source and their points."""
+        return self._tags.get(source, []), self._points.get(source, NOTHING)
+
+    def newest(self, points: npt.NDArray[np.int32]) -> Newest:
+        """The newest readings of points that the site has."""
+        t = self._t[points]
+        return Newest(t > BEFORE, t, self._value[points], self._quality[points], self._at[points])
 
     def _put(
         self,
