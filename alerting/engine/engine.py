@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
 
 import msgspec
 import numpy as np
@@ -18,13 +17,13 @@ from alerting.engine.dedupe import Hashes
 from alerting.engine.detectors import DetectorState
 from alerting.engine.past import Late, Past, PastState
 from alerting.engine.points import BEFORE, LATEST, NEVER, NONE, Place, Point, Reading, Standing, Waiting
-from alerting.engine.rules import tick, wake_of
 from alerting.engine.snapshot import SnapshotError, pack, unpack
 from alerting.engine.state import ASLEEP, COLUMNS, State, chunks
 from alerting.engine.sweep import QUALITY, Samples
+from alerting.engine.timers import Timers, in_time
 from alerting.engine.voice import Counters, Voice
 from alerting.engine.watch import Watch
-from alerting.engine.work import Work, flush_gateway
+from alerting.engine.work import Work
 from alerting.events import Ev, Event
 from line.messages import Batch, Command, RegistryChange, Tick
 from registry.alarms import AlarmSettings, Plan, PointSettings, RuleSettings
@@ -85,6 +84,7 @@ class Engine:
         self._gateways = Gateways()
         self._hashes = Hashes()
         self._watch = Watch(self._state, self._gateways)
+        self._timers = Timers(self._state, self._gateways, self._watch)
         self._past = Past(Engine)
         self.change(plan, BEFORE)
 
@@ -112,9 +112,9 @@ class Engine:
         """
         events: list[Event] = []
         while points is None and (due := self._past.due) < now:
-            events += self._timers(due + 1, None)
+            events += self._fire(due + 1, None)
             events += self._past.settle(self._state, due + 1)
-        return self._said(events + self._timers(now, points))
+        return self._said(events + self._fire(now, points))
 
     def change(self, plan: Plan, at_ms: int) -> list[Event]:
         """A new version of the registry is in force: changed alarms as R13, new points, and an end to retired ones."""
@@ -143,10 +143,7 @@ class Engine:
 
     def next_wake(self) -> int | None:
         """The engine's clock at which the next timer fires, for which a tick is wanted; None while none is running."""
-        wakes = [self._state.next_wake(), int(self._gateways.flush_at.min(initial=NEVER)) + 1]
-        wakes.append(self._past.due + 1)
-        wakes.append(min(self._state.confirms.values(), default=NEVER) + 1)
-        wake = min(wakes)
+        wake = min(self._timers.next_wake(), self._past.due + 1)
         return None if wake >= ASLEEP else wake
 
     def standing(self) -> list[Event]:
@@ -322,7 +319,7 @@ class Engine:
         voice = self._voice(clock)
         slot = plans.find(self._state, cmd.enterprise, cmd.tag)
         if slot is not None and (row := int(self._state.gateway[slot])) >= 0 and self._gateways.flush_at[row] < clock:
-            self._flush(row, voice)
+            self._timers.flush(row, voice)
         point = None if slot is None else self._state.load([slot])[0]
         alarm = None if point is None else point.find(cmd.alarm)
         if point is None or alarm is None:
@@ -344,60 +341,11 @@ class Engine:
             return int(self._gateways.newest_t[point.gateway])
         return self._clock - point.skew
 
-    def _tick(self, slots: list[int], now: int, voice: Voice) -> None:
-        for chunk in chunks(slots):
-            points = [point for point in self._state.load(chunk) if point.gateway < 0]
-            for point in points:
-                tick(point, now, voice)
-            self._state.store(points)
-
-    def _timers(self, now: int, points: Iterable[int] | None) -> list[Event]:
+    def _fire(self, now: int, points: Iterable[int] | None) -> list[Event]:
         self._clock = max(self._clock, now)
         voice = self._voice(now)
-        if points is None:
-            for row in self._gateways.silent(now):
-                voice.clock = int(self._gateways.flush_at[row]) + 1
-                self._fire(self._due(voice.clock), voice.clock, voice)
-                self._flush(row, voice)
-            voice.clock = now
-        self._fire(self._due(now) if points is None else self._slots(points), now, voice)
-        return _in_time(voice.events)
-
-    def _fire(self, slots: list[int], now: int, voice: Voice) -> None:
-        tied = self._watch.tied(slots)
-        if len(tied) < len(slots):
-            among = set(tied)
-            self._tick([slot for slot in slots if slot not in among], now, voice)
-        if tied:
-            self._in_turn(tied, now, voice)
-
-    def _in_turn(self, slots: list[int], now: int, voice: Voice) -> None:
-        """Rules and what they watch: each timer when its point's now comes to it, as if ticks had come all along."""
-        turns = [(BEFORE, slot) for slot in slots]
-        heapify(turns)
-        while turns:
-            clock, slot = heappop(turns)
-            (point,) = self._state.load([slot])
-            wake = wake_of(point)
-            if wake > now or point.gateway >= 0:
-                continue
-            if wake > clock:  # not its turn yet
-                heappush(turns, (wake, slot))
-                continue
-            voice.clock = wake
-            tick(point, wake, voice)
-            self._state.store([point])
-            heappush(turns, (wake, slot))
-            for rule in self._watch.detect(voice):
-                heappush(turns, (wake, rule))
-        voice.clock = now
-
-    def _due(self, now: int) -> list[int]:
-        confirmed = [slot for slot, due in self._state.confirms.items() if due < now]
-        return sorted({*self._state.due(now).tolist(), *confirmed})
-
-    def _flush(self, row: int, voice: Voice) -> None:
-        flush_gateway(self._state, self._gateways, self._watch, row, voice)
+        self._timers.fire(now, None if points is None else self._slots(points), voice)
+        return in_time(voice.events)
 
     # Small things.
 
@@ -412,19 +360,6 @@ class Engine:
     def _said(self, events: list[Event]) -> list[Event]:
         self.counters.events += len(events)
         return events
-
-
-def _in_time(events: list[Event]) -> list[Event]:
-    """Events of many points in order of event time; those of one point stay in their own order."""
-    if len(events) < 2:
-        return events
-    newest: dict[tuple[str, str], int] = {}
-    keys = []
-    for event in events:
-        key = (event.enterprise, event.tag)
-        newest[key] = t = max(event.t, newest.get(key, event.t))
-        keys.append(t)
-    return [events[place] for place in sorted(range(len(events)), key=keys.__getitem__)]
 
 
 def _unknown(cmd: Command, clock: int) -> Event:
