@@ -6,6 +6,7 @@ SCREEN := dashboard_api/static/index.html
 SCREEN_SOURCES := $(shell find dashboard_api/web -type f -not -path '*/node_modules/*' 2>/dev/null)
 PACKAGES := hazardwatch simulators dashboard_api alerting ingest registry line
 UV_VERSION := 0.13.9
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install screen run test proof mutants accidents check bench lock chromium clean
@@ -20,8 +21,8 @@ screen: $(SCREEN) ## build the control-room screen
 run: install ## the platform with the demo site and the Buncefield tank; Ctrl-C ends all of it
 	@$(BIN)/hazardwatch demo
 
-test: install chromium ## the whole test suite, browser tests included
-	@$(BIN)/python -m pytest
+test: install chromium ## the whole test suite, browser tests included; JOBS=1 one test after the other
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 proof: install ## the long proofs: kills by the hundred, long random histories
 	@HAZARDWATCH_LONG=1 $(BIN)/python -m pytest -o timeout=3600 tests/proof tests/unit/alerting tests/system/test_accidents.py

@@ -16,9 +16,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from line.log import Line, Unavailable
 from line.streams import Limits
+
+# Tests share the cores with others: how long an example takes says nothing.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 NOBODY = 65534  # PostgreSQL refuses to run as root
 NATS = Path(sysconfig.get_path("scripts")) / "nats-server"
