@@ -39,7 +39,8 @@ class Reason(StrEnum):
 class Refusal:
     """What could not be used: one reading (`tag` and, as `value`, what was sent for it), or a whole object or payload.
 
-    `readings` is how many readings are lost by it; `id` is that of the refused object, where it had one.
+    `readings` is how many readings are lost by it; `id` is that of the refused object, where it had one. `quality` is
+    that of the reading.
     """
 
     reason: Reason
@@ -48,6 +49,7 @@ class Refusal:
     value: str = ""
     readings: int = 1
     id: str | None = None
+    quality: int = GOOD
 
 
 @dataclass(frozen=True, slots=True)

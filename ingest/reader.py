@@ -21,7 +21,7 @@ from ingest.batches import (
 from ingest.clocks import Clocks
 from ingest.decode import RawReadings, Reason, Refusal
 from ingest.gateways import Presence
-from ingest.validate import KEPT, Admitted, Arrival, Port, Topic, Wiring, admit, reject, rejects, topic_of
+from ingest.validate import KEPT, Admitted, Arrival, Port, Timing, Topic, Wiring, admit, reject, rejects, topic_of
 from line.messages import CLOCK_ARRIVAL, CLOCK_GATEWAY, CLOCK_SHIFTED, GatewayStatus, Reject
 
 MOST_MOVED_MS = 1_000  # how far times by arrival may run ahead of a gateway that sends a thousand messages a second
@@ -92,44 +92,40 @@ class Reader:
             lost_here += [(refusal, ts_ms) for refusal in lost]
             if ident is not None:
                 confirmations.append(_confirmation(topic, ident, stored, sum(refusal.readings for refusal in lost)))
-        kept = tuple(rejects(arrival, topic, lost_here)) if lost_here else ()
-        parts = self._parts(arrival, port, admitted, kept, statuses)
+        timing = self._timing(arrival, port, [here.ts_ms for here in admitted])
+        kept = tuple(rejects(arrival, topic, lost_here, timing)) if lost_here else ()
+        parts = self._parts(arrival, port, admitted, timing, kept, statuses)
         return Outcome(
             parts, confirmations, sum(len(here.points) for here in admitted), tuple(refusal for refusal, _ in lost_here)
         )
+
+    def _timing(self, arrival: Arrival, port: Port, given: list[int | None]) -> Timing:
+        times = [ts_ms for ts_ms in given if ts_ms is not None]
+        shift = 0
+        if times and not port.source_clock:
+            shift = self.clocks.judge(port.id, max(times), arrival.at_ms)
+        if not shift and len(times) == len(given):
+            return Timing(arrival.at_ms, 0)
+        instant_ms = self._own_instant(port.id, arrival.at_ms)
+        return Timing(instant_ms, instant_ms - max(times) if shift else 0)
 
     def _parts(
         self,
         arrival: Arrival,
         port: Port,
         admitted: list[Admitted],
+        timing: Timing,
         kept: tuple[Reject, ...],
         statuses: tuple[GatewayStatus, ...],
     ) -> list[Part]:
-        times = [here.ts_ms for here in admitted if here.ts_ms is not None]
-        at_ms = arrival.at_ms
-        shift = 0
-        if times and not port.source_clock:
-            shift = self.clocks.judge(port.id, max(times), at_ms)
-        if shift or len(times) < len(admitted):
-            at_ms = self._own_instant(port.id, at_ms)
-            shift = at_ms - max(times) if shift else 0
-        if len(times) > 1 and times != sorted(times):  # a backfill newest first: the engine wants it as it happened
-            admitted = sorted(admitted, key=lambda here: at_ms if here.ts_ms is None else here.ts_ms + shift)
-        columns = _columns(admitted, at_ms, shift)
-        count = len(columns)
-        if not count and not kept and not statuses:
+        columns = columns_of(admitted, timing)
+        if not len(columns) and not kept and not statuses:
             return []
         # A message without a time, or with a shifted one, is never taken for a repeat: a quiet sensor, or one whose
         # clock stands still, sends the same bytes again and again and is alive.
-        recognised = count and shift == 0 and len(times) == len(admitted)
-        hash_ = _hash(arrival) if recognised else 0
-        parts = []
-        for number, begin in enumerate(range(0, max(count, 1), MOST_READINGS)):
-            own = (hash_ + number) % 2**64 if hash_ else 0
-            cut = columns.cut(begin, begin + MOST_READINGS)
-            parts.append(Part(own, port.id, arrival.at_ms, cut, statuses=statuses if number == 0 else ()))
-        return _with_rejects(parts, kept, port.id, arrival.at_ms)
+        timed = all(here.ts_ms is not None for here in admitted)
+        hash_ = _hash(arrival) if len(columns) and timing.shift_ms == 0 and timed else 0
+        return with_rejects(cut(columns, hash_, port.id, arrival.at_ms, statuses), kept, port.id, arrival.at_ms)
 
     def _own_instant(self, gateway: int, at_ms: int) -> int:
         """The arrival, as a time that no other message of this gateway was given: two in one millisecond are two."""
@@ -138,7 +134,12 @@ class Reader:
         return instant
 
 
-def _columns(admitted: list[Admitted], at_ms: int, shift: int) -> Columns:
+def columns_of(admitted: list[Admitted], timing: Timing) -> Columns:
+    """The readings of a message's objects side by side, in the order of their times."""
+    at_ms, shift = timing.instant_ms, timing.shift_ms
+    times = [here.ts_ms for here in admitted if here.ts_ms is not None]
+    if len(times) > 1 and times != sorted(times):  # a backfill newest first: the engine wants it as it happened
+        admitted = sorted(admitted, key=lambda here: at_ms if here.ts_ms is None else here.ts_ms + shift)
     if len(admitted) == 1:
         return _one_object(admitted[0], at_ms, shift)
     counts = [len(here.points) for here in admitted]
@@ -170,7 +171,21 @@ def _one_object(here: Admitted, at_ms: int, shift: int) -> Columns:
     return Columns(here.points, t_ms, here.values, here.qualities, np.full(count, clock, np.uint8), own)
 
 
-def _with_rejects(parts: list[Part], kept: tuple[Reject, ...], gateway: int, at_ms: int) -> list[Part]:
+def cut(columns: Columns, hash_: int, gateway: int, at_ms: int, statuses: tuple[GatewayStatus, ...] = ()) -> list[Part]:
+    """Parts of bounded size, each with an identity of its own where the message has one (not 0)."""
+    return [
+        Part(
+            (hash_ + number) % 2**64 if hash_ else 0,
+            gateway,
+            at_ms,
+            columns.cut(begin, begin + MOST_READINGS),
+            statuses=statuses if number == 0 else (),
+        )
+        for number, begin in enumerate(range(0, max(len(columns), 1), MOST_READINGS))
+    ]
+
+
+def with_rejects(parts: list[Part], kept: tuple[Reject, ...], gateway: int, at_ms: int) -> list[Part]:
     """Rejects travel after the readings, in parts of their own size."""
     room: list[Reject] = []
     size = 0

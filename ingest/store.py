@@ -146,4 +146,6 @@ def _reject_row(one: Reject) -> dict[str, object]:
         "payload": one.payload,
         "size": one.size,
         "sha256": one.sha256,
+        "instant": None if one.instant_ms is None else moment(one.instant_ms),
+        "shift_ms": one.shift_ms,
     }

@@ -47,9 +47,9 @@ WHERE r.t BETWEEN (SELECT min(t) FROM pg_temp.staged) AND (SELECT max(t) FROM pg
 
 -- name: add_reject
 INSERT INTO hazardwatch.reject
-    (id, at, reason, detail, topic, enterprise, gateway, tag, payload, size, sha256)
+    (id, at, reason, detail, topic, enterprise, gateway, tag, payload, size, sha256, instant, shift_ms)
 VALUES (%(id)s, %(at)s, %(reason)s, %(detail)s, %(topic)s, %(enterprise)s, %(gateway)s, %(tag)s, %(payload)s,
-        %(size)s, %(sha256)s)
+        %(size)s, %(sha256)s, %(instant)s, %(shift_ms)s)
 ON CONFLICT DO NOTHING
 
 -- name: add_status

@@ -72,6 +72,14 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """The times of one message: what stands for the time of readings without one, and what is added to the others."""
+
+    instant_ms: int
+    shift_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Admitted:
     """The readings of one object that can be stored: one entry a reading, `ts_ms` None where it gave no time."""
 
@@ -123,7 +131,8 @@ def admit(found: RawReadings, port: Port) -> tuple[Admitted, list[Refusal]]:
     values = found.values
     points = [port.own.get(tag) for tag in values]
     if None in points:
-        refused = [_stranger(tag, values[tag], port) for tag in values if tag not in port.own]
+        marks = found.qualities
+        refused = [_stranger(tag, values[tag], marks.get(tag, GOOD), port) for tag in values if tag not in port.own]
         values = {tag: value for tag, value in values.items() if tag in port.own}
         points = [port.own[tag] for tag in values]
     numbers = np.array(list(values.values()), np.float64)  # None becomes NaN, True 1
@@ -134,13 +143,17 @@ def admit(found: RawReadings, port: Port) -> tuple[Admitted, list[Refusal]]:
     return Admitted(found.ts_ms, np.array(points, np.int32), numbers, qualities), refused
 
 
-def _stranger(tag: str, value: object, port: Port) -> Refusal:
+def _stranger(tag: str, value: object, quality: int, port: Port) -> Refusal:
     if tag in port.known:
-        return Refusal(Reason.WRONG_GATEWAY, f"{port.code} is not the gateway of this tag", tag, json.dumps(value))
-    return Refusal(Reason.UNKNOWN_TAG, f"{port.enterprise} has no such tag", tag, json.dumps(value))
+        reason, detail = Reason.WRONG_GATEWAY, f"{port.code} is not the gateway of this tag"
+    else:
+        reason, detail = Reason.UNKNOWN_TAG, f"{port.enterprise} has no such tag"
+    return Refusal(reason, detail, tag, json.dumps(value), quality=quality)
 
 
-def rejects(arrival: Arrival, topic: Topic | None, refusals: list[tuple[Refusal, int | None]]) -> Iterator[Reject]:
+def rejects(
+    arrival: Arrival, topic: Topic | None, refusals: list[tuple[Refusal, int | None]], timing: Timing | None = None
+) -> Iterator[Reject]:
     """What is kept of a message's refusals, each with its object's time: at most a few hundred, so that a message of
     nonsense cannot fill the line. Of a single reading its part of the payload is kept, else how the payload begins."""
     singly = [(refusal, ts_ms) for refusal, ts_ms in refusals if refusal.tag]
@@ -148,17 +161,19 @@ def rejects(arrival: Arrival, topic: Topic | None, refusals: list[tuple[Refusal,
         whole = [refusal for refusal, _ in refusals if refusal.reason == reason and not refusal.tag]
         if whole:
             more = f"; so {len(whole) - 1} objects more" if len(whole) > 1 else ""
-            yield reject(arrival, topic, Refusal(reason, whole[0].detail + more), arrival.payload[:KEPT])
+            yield reject(arrival, topic, Refusal(reason, whole[0].detail + more), arrival.payload[:KEPT], timing)
     for refusal, ts_ms in singly[:SINGLY]:
-        yield reject(arrival, topic, refusal, _part(refusal, ts_ms))
+        yield reject(arrival, topic, refusal, _part(refusal, ts_ms), timing)
     for reason in Reason:
         rest = [refusal for refusal, _ in singly[SINGLY:] if refusal.reason == reason]
         if rest:
             detail = f"{len(rest)} readings more: {', '.join(refusal.tag for refusal in rest[:20])}, …"
-            yield reject(arrival, topic, Refusal(reason, detail), arrival.payload[:KEPT])
+            yield reject(arrival, topic, Refusal(reason, detail), arrival.payload[:KEPT], timing)
 
 
-def reject(arrival: Arrival, topic: Topic | None, refusal: Refusal, payload: bytes) -> Reject:
+def reject(
+    arrival: Arrival, topic: Topic | None, refusal: Refusal, payload: bytes, timing: Timing | None = None
+) -> Reject:
     return Reject(
         reason=refusal.reason.value,
         topic=_clean(arrival.topic, TOPIC_KEPT),
@@ -170,12 +185,16 @@ def reject(arrival: Arrival, topic: Topic | None, refusal: Refusal, payload: byt
         enterprise=_clean(topic.enterprise, TAG_KEPT) if topic else "",
         gateway=_clean(topic.gateway, TAG_KEPT) if topic else "",
         tag=_clean(refusal.tag, TAG_KEPT),
+        instant_ms=None if timing is None or timing.instant_ms == arrival.at_ms else timing.instant_ms,
+        shift_ms=None if timing is None else timing.shift_ms,
     )
 
 
 def _part(refusal: Refusal, ts_ms: int | None) -> bytes:
     ts = "" if ts_ms is None else f'"ts": {ts_ms}, '
-    return f'{{{ts}"values": {{{json.dumps(refusal.tag)}: {refusal.value}}}}}'.encode()[:KEPT]
+    tag = json.dumps(refusal.tag)
+    quality = "" if refusal.quality == GOOD else f', "quality": {{{tag}: {refusal.quality}}}'
+    return f'{{{ts}"values": {{{tag}: {refusal.value}}}{quality}}}'.encode()[:KEPT]
 
 
 def _clean(text: str, longest: int) -> str:

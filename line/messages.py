@@ -21,7 +21,11 @@ CLOCK_GATEWAY, CLOCK_ARRIVAL, CLOCK_SHIFTED = 0, 1, 2
 
 
 class Reject(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What could not be used: `reason` is one word of contract section 2, `payload` at most its first 64 KiB."""
+    """What could not be used: `reason` is one word of contract section 2, `payload` at most its first 64 KiB.
+
+    `instant_ms` stands for the time of its readings that gave none (None: `at_ms`); `shift_ms` was added to the times
+    of its message (None: nobody judged them, for the gateway was not known).
+    """
 
     reason: str
     topic: str
@@ -33,6 +37,8 @@ class Reject(msgspec.Struct, frozen=True, omit_defaults=True):
     enterprise: str = ""
     gateway: str = ""
     tag: str = ""
+    instant_ms: int | None = None
+    shift_ms: int | None = None
 
 
 class GatewayStatus(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,6 +59,7 @@ class Batch:
     One entry a reading: `message` (n,) int32 index into those; `points` (n,) int32 point ids of the registry;
     `t_ms` (n,) int64; `values` (n,) float64, NaN where there is none; `qualities` (n,) uint8 192, 64 or 0;
     `clocks` (n,) uint8 CLOCK_*; `source_t_ms` (n,) int64, the gateway's own time where it was shifted, else t_ms.
+    `replayed`: readings that were refused when they came and are put right now; `at_ms` is now, so they are late.
     """
 
     registry: int
@@ -68,6 +75,7 @@ class Batch:
     source_t_ms: npt.NDArray[np.int64]
     rejects: tuple[Reject, ...] = ()
     statuses: tuple[GatewayStatus, ...] = ()
+    replayed: bool = False
 
 
 class Command(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -127,6 +135,7 @@ class _BatchWire(msgspec.Struct, array_like=True):
     source_t_ms: bytes
     rejects: tuple[Reject, ...]
     statuses: tuple[GatewayStatus, ...]
+    replayed: bool = False  # absent in what earlier releases wrote
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -169,6 +178,7 @@ def encode(message: Input) -> bytes:
             message.source_t_ms.astype("<i8", copy=False).tobytes(),
             message.rejects,
             message.statuses,
+            message.replayed,
         )
     )
 
@@ -208,4 +218,5 @@ def _batch(wire: _BatchWire) -> Batch:
         source_t_ms=np.frombuffer(wire.source_t_ms, "<i8"),
         rejects=wire.rejects,
         statuses=wire.statuses,
+        replayed=wire.replayed,
     )

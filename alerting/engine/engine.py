@@ -301,7 +301,9 @@ class Engine:
         )
 
     def _usual(self, batch: Batch, samples: Samples, rows: npt.NDArray[np.int32]) -> list[int]:
-        """The usual delay of each message's gateway; a source clock has none."""
+        """The usual delay of each message's gateway; a source clock has none. What is replayed is late as it is old."""
+        if batch.replayed:
+            return [0] * len(rows)
         delay = np.full(len(rows), UNSEEN, np.int64)
         if (rows < 0).all():
             return [NEVER] * len(rows)

@@ -209,3 +209,20 @@ def test_every_reading_is_stored_or_kept_as_a_reject(objects: list[tuple[int | N
     assert outcome.stored + len(reasons(outcome)) == count
     for part in outcome.parts:
         assert (part.readings.t_ms <= NOW + 10_000).all()
+
+
+def test_a_reject_remembers_the_times_its_message_was_given() -> None:
+    reader = Reader(WIRING)
+    given = [{"values": {"NEW": 1}}, {"values": {"NEW": 2}}, {"ts": 5_000, "values": {"NEW": 3, "A": 1}}]
+    kept = [one for said in given for part in read(said, reader=reader).parts for one in part.rejects]
+    assert [(one.instant_ms, one.shift_ms) for one in kept] == [
+        (None, 0), (NOW + 1, 0), (NOW + 2, NOW + 2 - 5_000),
+    ]  # fmt: skip
+    (stranger,) = first(read({"values": {"A": 1}}, topic="hazard/v1/E1/NEW/readings")).rejects
+    assert (stranger.instant_ms, stranger.shift_ms) == (None, None), "nobody judged its clock"
+
+
+def test_the_part_of_a_refused_reading_has_its_quality() -> None:
+    outcome = read({"ts": NOW, "values": {"NEW": 1, "A": 2}, "quality": {"NEW": 64, "A": 64}})
+    (kept,) = (one for part in outcome.parts for one in part.rejects)
+    assert json.loads(kept.payload) == {"ts": NOW, "values": {"NEW": 1}, "quality": {"NEW": 64}}
