@@ -26,6 +26,7 @@ from dashboard_api.routes import (
     latest,
     live,
     notices,
+    rejects,
     screen,
     session,
     site,
@@ -52,7 +53,7 @@ def create_app(here: Context) -> FastAPI:
     app.state.context = here
     problems.install(app)
     app.add_middleware(BaseHTTPMiddleware, dispatch=_with_headers)
-    for room in (session, site, history, latest, alarms, figures, backtests, notices, live):
+    for room in (session, site, history, rejects, latest, alarms, figures, backtests, notices, live):
         app.include_router(room.router, prefix=screen.API)
     app.include_router(notices.pages)
     app.include_router(health.router)

@@ -1,8 +1,7 @@
-"""Reading back: a tag's past as a trend that fits a screen, and what could not be used."""
+"""Reading back: a tag's past as a trend that fits a screen."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,10 +17,6 @@ WIDTHS_MS = (
 )
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)  # bins begin at round times
-
-
-class CursorError(ValueError):
-    """The cursor is none that a list of rejects gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +42,6 @@ class History:
 
     width_s: float | None
     rows: list[Bin]
-
-
-@dataclass(frozen=True, slots=True)
-class KeptReject:
-    """What could not be used, as it is kept."""
-
-    id: str
-    at: datetime
-    reason: str
-    detail: str
-    topic: str
-    enterprise: str
-    gateway: str
-    tag: str
-    payload: bytes
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,43 +81,6 @@ def bin_width_ms(begin: datetime, end: datetime, points: int) -> int:
     return -(-least // WIDTHS_MS[-1]) * WIDTHS_MS[-1]
 
 
-async def rejects(
-    database: Database,
-    *,
-    limit: int,
-    after: str | None = None,
-    enterprises: Collection[str] | None = None,
-    reason: str | None = None,
-) -> tuple[list[KeptReject], str | None]:
-    """What could not be used, newest first, and the cursor of the next page; CursorError where `after` is none."""
-    at, ident = _place(after) if after else (None, None)
-    found = await database.rows(
-        KeptReject,
-        queries("ingest", "history.sql")["rejects"],
-        limit=limit + 1,
-        at=at,
-        id=ident,
-        enterprises=list(enterprises) if enterprises is not None else None,
-        reason=reason,
-    )
-    page = found[:limit]
-    return page, _cursor(page[-1]) if len(found) > limit else None
-
-
 def _single(reading: _Reading) -> Bin:
     value = reading.value
     return Bin(reading.t, value, value, value, value, int(value is not None), reading.quality)
-
-
-def _cursor(last: KeptReject) -> str:
-    return f"{(last.at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)}-{last.id}"
-
-
-def _place(cursor: str) -> tuple[datetime, str]:
-    micros, _, ident = cursor.partition("-")
-    if not micros.isdecimal() or not ident or "\0" in ident:
-        raise CursorError("after: this is no cursor of this list")
-    try:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(micros)), ident
-    except (OverflowError, ValueError) as error:
-        raise CursorError("after: this is no cursor of this list") from error

@@ -1,4 +1,4 @@
--- What is read back: trends and rejects.
+-- What is read back: trends and files.
 
 -- name: patience
 -- A question that takes longer is not worth the disk it keeps busy.
@@ -41,16 +41,6 @@ CROSS JOIN LATERAL (
     WHERE point = asked.point
     ORDER BY t DESC LIMIT 1
 ) found
-
--- name: rejects
--- Newest first; `enterprises` NULL: of all, also of those that nobody knows.
-SELECT id, at, reason, detail, topic, enterprise, gateway, tag, payload, size, sha256
-FROM hazardwatch.reject
-WHERE (%(enterprises)s::text[] IS NULL OR enterprise = ANY (%(enterprises)s))
-  AND (%(reason)s::text IS NULL OR reason = %(reason)s)
-  AND (%(at)s::timestamptz IS NULL OR (at, id) < (%(at)s, %(id)s))
-ORDER BY at DESC, id DESC
-LIMIT %(limit)s
 
 -- name: stored
 -- The readings of some points in a stretch of time, as one row of columns: a row for each takes four times as long.

@@ -30,6 +30,7 @@ class Action(StrEnum):
     OUT_OF_SERVICE = "out-of-service"
     SEE_REJECTS = "see-rejects"
     CHANGE_LIMITS = "change-limits"
+    REPLAY_REJECTS = "replay-rejects"
     IMPORT_SITE = "import-site"
     EXPORT_SITE = "export-site"  # holds the channels of contacts, which may hold secrets
     MANAGE_PEOPLE = "manage-people"
@@ -44,6 +45,7 @@ LEAST_ROLE = {
     Action.SUPPRESS: Role.SUPERVISOR,
     Action.OUT_OF_SERVICE: Role.SUPERVISOR,
     Action.CHANGE_LIMITS: Role.ENGINEER,
+    Action.REPLAY_REJECTS: Role.ENGINEER,
     Action.IMPORT_SITE: Role.ENGINEER,
     Action.EXPORT_SITE: Role.ENGINEER,
     Action.MANAGE_PEOPLE: Role.ADMIN,

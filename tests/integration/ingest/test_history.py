@@ -1,4 +1,4 @@
-"""Reading back from a real database: trends that lose no extreme, rejects page by page, files for replay."""
+"""Reading back from a real database: trends that lose no extreme, files for replay."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from ingest.export import export_readings
-from ingest.history import Bin, CursorError, history, rejects
+from ingest.history import Bin, history
 from registry import migrate
 from registry.database import Away, Database
 
@@ -97,28 +97,6 @@ async def test_a_stretch_of_nothing_but_bad_readings_is_a_gap(database: Database
     add(database_url, [(1, second(3000 + number), 5.0, 192) for number in range(10)])
     found = await history(database, 1, BEGIN, HOUR, 5)
     assert [(row.min, row.last, row.n, row.quality) for row in found.rows] == [(None, None, 0, 0), (5.0, 5.0, 10, 192)]
-
-
-async def test_rejects_come_newest_first_and_page_by_page(database: Database, database_url: str) -> None:
-    with psycopg.connect(database_url) as connection:
-        for number in range(7):
-            connection.execute(
-                "INSERT INTO hazardwatch.reject VALUES (%s, %s, %s, '', 't', %s, '', '', 'x', 1, '')",
-                (f"id{number}", second(number // 2), "not_json" if number % 2 else "unknown_tag", f"E{number % 3}"),
-            )
-    seen: list[str] = []
-    after = None
-    while True:
-        page, after = await rejects(database, limit=3, after=after)
-        seen += [one.id for one in page]
-        if after is None:
-            break
-    assert seen == ["id6", "id5", "id4", "id3", "id2", "id1", "id0"]
-    assert [one.id for one in (await rejects(database, limit=9, enterprises=["E1"]))[0]] == ["id4", "id1"]
-    assert (await rejects(database, limit=9, enterprises=[]))[0] == []
-    assert {one.reason for one in (await rejects(database, limit=9, reason="not_json"))[0]} == {"not_json"}
-    with pytest.raises(CursorError):
-        await rejects(database, limit=9, after="nobody's")
 
 
 async def test_an_export_is_what_replay_reads(database: Database, database_url: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.history import ORIGIN, CursorError, _place, bin_width_ms
+from ingest.history import ORIGIN, bin_width_ms
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -37,9 +37,3 @@ def test_never_more_bins_than_points(begin: datetime, span_ms: int, points: int)
     origin = ORIGIN if points > 1 else begin
     last = end - timedelta(microseconds=1)
     assert (last - origin) // width - (begin - origin) // width + 1 <= points
-
-
-@pytest.mark.parametrize("cursor", ["", "x", "5", "5-", "-5-a", "9" * 30 + "-a", "5-\0"])
-def test_a_cursor_that_nobody_gave_is_refused(cursor: str) -> None:
-    with pytest.raises(CursorError):
-        _place(cursor)
