@@ -26,9 +26,12 @@ PORT_PATIENCE_S = 2.0  # a platform that was killed a moment ago may still be le
 ANSWERED = "run/answered"  # which URLs have answered once: hashes, for the URLs hold passwords
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    with _bound(host, 0) as probe:
-        return int(probe.getsockname()[1])
+def kept_port(host: str = "127.0.0.1") -> socket.socket:
+    """A free port for a server of ours; it does not listen, so that the server may.
+
+    While it is open the system gives the port to nobody else, also while the server is not up yet or is down.
+    """
+    return _bound(host, 0)
 
 
 def bound_for_http(settings: Settings) -> socket.socket:
@@ -40,21 +43,19 @@ def bound_for_http(settings: Settings) -> socket.socket:
         raise Fault(f"http_port: {host}:{settings.http_port} cannot be had: {_why(error)}") from error
 
 
-async def mqtt_port(settings: Settings) -> int:
-    """The port for the embedded broker's listener, free now."""
+async def mqtt_port(settings: Settings) -> socket.socket:
+    """The port for the embedded broker's listener, kept as `kept_port` does."""
     if settings.mqtt_port == 0:
-        return free_port(settings.mqtt_host)
+        return kept_port(settings.mqtt_host)
     end = asyncio.get_running_loop().time() + PORT_PATIENCE_S
     while True:
         try:
-            _bound(settings.mqtt_host, settings.mqtt_port).close()
+            return _bound(settings.mqtt_host, settings.mqtt_port)
         except OSError as error:
             if asyncio.get_running_loop().time() > end:
                 where = f"{settings.mqtt_host}:{settings.mqtt_port}"
                 raise Fault(f"mqtt_port: {where} cannot be had: {_why(error)}") from error
             await asyncio.sleep(0.1)
-        else:
-            return settings.mqtt_port
 
 
 async def try_urls(settings: Settings) -> None:

@@ -86,7 +86,7 @@ async def up(settings: Settings, guest: Guest | None = None) -> None:
         listener = stack.enter_context(doors.bound_for_http(settings))
         try:
             async with asyncio.TaskGroup() as tasks:
-                platform = await _made(settings, listener, tasks)
+                platform = await _made(settings, listener, tasks, stack)
                 await _until_stopped(platform, guest, stopping, sync_ms)
         except* Fault as faults:
             raise faults.exceptions[0] from None
@@ -111,20 +111,21 @@ async def _ended(tasks: Collection[asyncio.Task[object]]) -> None:
         await asyncio.wait(tasks, timeout=0.1)
 
 
-async def _made(settings: Settings, listener: socket.socket, tasks: asyncio.TaskGroup) -> Platform:
-    """The children and how to reach them; nothing is started yet."""
+async def _made(settings: Settings, listener: socket.socket, tasks: asyncio.TaskGroup, stack: ExitStack) -> Platform:
+    """The children and how to reach them; nothing is started yet. Their ports are ours until the stack is left."""
     secrets = server_secrets(settings.data_dir)
     data_dir = settings.data_dir
     nats: NatsServer | None = None
     postgres: Postgres | None = None
     mqtt_address = ""
     if settings.mqtt_url is None:
-        mqtt_address = f"{_bracketed(settings.mqtt_host)}:{await doors.mqtt_port(settings)}"
+        mqtt_port = stack.enter_context(await doors.mqtt_port(settings)).getsockname()[1]
+        mqtt_address = f"{_bracketed(settings.mqtt_host)}:{mqtt_port}"
     if settings.nats_url is None or settings.mqtt_url is None:
         nats = NatsServer(
             data_dir / "nats",
             log=data_dir / NATS_LOG,
-            port=doors.free_port(),
+            port=stack.enter_context(doors.kept_port()).getsockname()[1],
             password=secrets.platform,
             ingest_password=secrets.ingest,
             ingest_client_id=secrets.ingest_client_id,
@@ -137,7 +138,7 @@ async def _made(settings: Settings, listener: socket.socket, tasks: asyncio.Task
             data_dir / "postgres",
             pg_bin=settings.pg_bin,
             log=data_dir / "log" / "postgres.log",
-            port=doors.free_port(),
+            port=stack.enter_context(doors.kept_port()).getsockname()[1],
             password=secrets.database,
         )
     scheme = "mqtts" if settings.tls else "mqtt"

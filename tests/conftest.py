@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 import shutil
@@ -30,9 +31,12 @@ NATS = Path(sysconfig.get_path("scripts")) / "nats-server"
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Kept until the tests end: bound and not listening, so that a server may have it and no other test is given it."""
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    atexit.register(kept.close)
+    return int(kept.getsockname()[1])
 
 
 def wait_until_open(port: int, process: subprocess.Popen[bytes], deadline_s: float = 15) -> None:
