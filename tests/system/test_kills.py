@@ -158,13 +158,13 @@ def away_and_back(platform: Platform, database: PostgresServer) -> None:
                 10,
                 "the alarm is listed without a database",
             )[0]
-            answer = browser.post(f"/alarms/{alarm['alarm_id']}/ack", json={})
-            assert answer.status_code == 200, answer.text
             until(
                 lambda: [n for n in platform.get("/notifications")["items"] if n["tag"] == "T30"],
                 10,
                 "somebody is told",
             )
+            answer = browser.post(f"/alarms/{alarm['alarm_id']}/ack", json={})
+            assert answer.status_code == 200, answer.text
             history = browser.get(f"/tags/E1/T30/history?from={t}&to={t + 5000}&points=10")
             assert history.status_code == 503, history.text
     database.start()

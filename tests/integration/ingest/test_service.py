@@ -134,6 +134,67 @@ async def test_killed_between_keeping_and_confirming_it_is_given_the_message_aga
         assert len([h for batch in await batches(line) for h in batch.hashes.tolist() if h]) == 40
 
 
+async def test_each_object_of_an_array_is_confirmed_and_an_id_that_is_too_long_costs_only_that(
+    line: Line, site: Site, broker_url: str
+) -> None:
+    t = now_ms()
+    objects = [
+        {"ts": t, "values": {"A": 1}, "id": "one"},
+        {"ts": t + 1, "values": {"A": 2}},
+        {"ts": t + 2, "values": {"A": 3, "NOPE": 1, "B": "x"}, "id": "é" * 64},
+        {"ts": t + 3, "values": {"A": 4}, "id": "x" * 65},
+        {"ts": t + 4, "values": {"A": 5}, "id": 7},
+        {"values": 5, "id": "no object"},
+        {"ts": t + 5, "values": {}, "id": "nothing"},
+    ]
+    wanted: dict[object, dict[str, object]] = {
+        "one": {"id": "one", "stored": 1, "rejected": 0},
+        "é" * 64: {"id": "é" * 64, "stored": 1, "rejected": 2},
+        "no object": {"id": "no object", "stored": 0, "rejected": 1},
+        "nothing": {"id": "nothing", "stored": 0, "rejected": 0},
+    }
+    async with ingesting(line, broker_url):
+        with GatewayClient(broker_url, "gw") as gateway:
+            for _ in range(2):  # a repeat is confirmed like the first
+                await publish(gateway, objects)
+                await confirmed(gateway, "nothing")
+            await asyncio.to_thread(gateway.wait_until_confirmed, lambda told: len(told) == 8)
+            assert {str(body["id"]): body for _, body in gateway.confirmed} == wanted
+            assert {topic for topic, _ in gateway.confirmed} == {"hazard/v1/E1/GW1/confirmed"}
+            assert sorted(t_ms - t for _, t_ms in await stored(line)) == [0, 1, 2, 3, 4], (
+                "good readings whatever the id"
+            )
+            reasons = [(one.reason, one.tag) for one in await rejects(line)][:4]
+            assert reasons == [("wrong_type", ""), ("wrong_type", "B"), ("unknown_tag", "NOPE"), ("wrong_type", "")]
+
+
+async def test_confirmed_means_on_the_line_also_when_ingest_dies_between_the_two(
+    line: Line, site: Site, nats_server: NatsBroker
+) -> None:
+    """A role that never confirms stands for one killed after each append; what its successor confirms is there once."""
+    url = nats_server.mqtt_url
+    with GatewayClient(url, "gw") as gateway:
+        async with ingesting(line, url):
+            pass
+        begin = now_ms()
+        for n in range(20):
+            await publish(gateway, {"ts": begin + n, "values": {"A": n}, "id": f"i{n}"})
+        dying = service.Ingest(line, Broker.at(url, client_id="ingest-secret"), await SteadyClock.open(line))
+        dying._confirm = lambda _: None  # type: ignore[method-assign]  # as if killed just before
+        role = asyncio.create_task(dying.run(asyncio.Event()))
+
+        async def all_kept() -> bool:
+            return len(await stored(line)) == 20
+
+        await until(all_kept, "kept")
+        role.cancel()
+        await asyncio.wait([role])
+        assert gateway.confirmed == [], "on the line, and nobody told"
+        async with ingesting(line, url):
+            await asyncio.to_thread(gateway.wait_until_confirmed, lambda told: len(told) == 20)
+        assert {str(body["id"]): body["stored"] for _, body in gateway.confirmed} == {f"i{n}": 1 for n in range(20)}
+
+
 async def test_nothing_is_lost_when_the_server_of_line_and_broker_dies_under_load(
     line: Line, site: Site, nats_server: NatsBroker
 ) -> None:
@@ -185,6 +246,9 @@ async def test_bad_input_is_kept_with_its_reason_and_stops_nothing(line: Line, s
             assert (2, t) in await stored(line)
             counts = b'"rejects":{"not_json":3,"too_large":1,"wrong_type":3,"unknown_tag":1,"wrong_gateway":1'
             await until(lambda: status_says(line, counts), "counted")
+            of = b'"E1/GW1 not_json":3,"E1/GW1 too_large":1,"E1/GW1 wrong_type":3,"E1/GW1 unknown_tag":1,'
+            assert await status_says(line, of)
+            assert await status_says(line, b'"unknown unknown_enterprise":1,"unknown unknown_gateway":1')
 
 
 async def test_times_that_cannot_be_are_moved_to_the_arrival_and_the_clock_is_named(
@@ -281,5 +345,5 @@ async def test_many_messages_make_few_batches_and_one_alone_does_not_wait(
                 gateway.client.publish("hazard/v1/E1/GW1/readings", body.encode(), qos)
             await confirmed(gateway, "e")
             found: list[Batch] = [batch for batch in await batches(line) if 1 in batch.gateways.tolist()]
-            assert sum(len(batch.points) for batch in found) == 2001
+            assert sum(int((batch.gateways[batch.message] == 1).sum()) for batch in found) == 2001
             assert len(found) < 700
