@@ -13,6 +13,7 @@ from math import isnan
 import structlog
 
 from ingest.decode import GOOD, Reason
+from ingest.rejects import keep_pruned
 from ingest.rows import Rows, rows_of
 from ingest.status import RoleStatus, tell
 from ingest.store import Overtaken, Store
@@ -101,6 +102,7 @@ class Historian:
                 tasks.create_task(tell(self._line, self._status), name="status"),
                 tasks.create_task(self._tell_position(), name="position"),
                 tasks.create_task(keep_trimmed(self._line), name="trimming"),
+                tasks.create_task(keep_pruned(self._database, self._clock.now_ms), name="old rejects"),
                 tasks.create_task(self._work(), name="work"),
             ]
             await stop.wait()

@@ -60,6 +60,12 @@ class Reader:
         news = self.presence.heard(port.id, arrival.at_ms)
         return self._readings(arrival, topic or Topic("", "", ""), port, found, (news,) if news else ())
 
+    def sender(self, topic: str) -> str:
+        """The gateway that a topic names, as enterprise/gateway; "unknown" for all that the site does not know."""
+        found = topic_of(topic)
+        port = self.wiring.port(found) if found else None
+        return f"{port.enterprise}/{port.code}" if isinstance(port, Port) else "unknown"
+
     def _status(self, arrival: Arrival, topic: Topic, port: Port | Reason) -> Outcome:
         if not isinstance(port, Port):
             return refused(arrival, topic, [Refusal(port, _why(port, topic), readings=0)])

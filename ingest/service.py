@@ -34,6 +34,7 @@ SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # between two attempts at the lin
 # Parcels held while INPUT is full, each at most 512 KiB; then nothing more is taken, and the broker holds the rest.
 MOST_UNLOGGED = 256
 USAGE_S = 5.0
+MOST_COUNTED = 500  # gateways and reasons whose rejects are counted apart: the status that says so is kept each second
 NEARLY_FULL = 0.9  # of INPUT: after that the alarm could not be written
 
 
@@ -49,6 +50,7 @@ class Counts:
     messages: int = 0
     readings: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    refused_of: Counter[str] = field(default_factory=Counter)  # of "enterprise/gateway reason", as far as it is known
     appends: int = 0
     append_s: float = 0.0
     append_s_max: float = 0.0
@@ -146,6 +148,11 @@ class Ingest:
             self._counts.readings += outcome.stored
             for refusal in outcome.refused:
                 self._counts.refused[refusal.reason.value] += max(refusal.readings, 1)
+                sender = self._reader.sender(message.taken.arrival.topic)
+                of = f"{sender} {refusal.reason.value}"
+                if of not in self._counts.refused_of and len(self._counts.refused_of) >= MOST_COUNTED:
+                    of = f"others {refusal.reason.value}"
+                self._counts.refused_of[of] += max(refusal.readings, 1)
 
     async def _append(self, batch: Batch) -> bool:
         """Puts a batch on the line, however long that takes: repeats are absorbed. False: INPUT is full."""
@@ -244,6 +251,7 @@ class Ingest:
                 "messages": counts.messages,
                 "readings": counts.readings,
                 "rejects": dict(counts.refused),
+                "rejects_of_gateway": dict(counts.refused_of),
                 "waiting": self._subscriber.waiting,
                 "in_flight": self._subscriber.in_flight,
                 "unlogged": len(self._unlogged),

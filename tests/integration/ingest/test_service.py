@@ -105,7 +105,7 @@ async def test_killed_between_keeping_and_confirming_it_is_given_the_message_aga
             pass  # the session is there from now on
         sent = {now_ms() + n: float(n) for n in range(20)}
         for t, value in sent.items():
-            await publish(gateway, {"ts": t, "values": {"A": value}})
+            await publish(gateway, {"ts": t, "values": {"A": value}, "id": f"i{value}"})
 
         dying = service.Ingest(line, Broker.at(url, client_id="ingest-secret"), await SteadyClock.open(line))
         dying._subscriber.confirm = list  # type: ignore[assignment]  # as if killed just before
@@ -118,6 +118,7 @@ async def test_killed_between_keeping_and_confirming_it_is_given_the_message_aga
         await until(all_kept, "kept")
         role.cancel()
         await asyncio.wait([role])
+        told_early = [body["id"] for _, body in gateway.confirmed]
 
         async with ingesting(line, url):
 
@@ -125,6 +126,9 @@ async def test_killed_between_keeping_and_confirming_it_is_given_the_message_aga
                 return all(len(values) == 2 for values in (await stored(line)).values())
 
             await until(all_again, "redelivered")
+            await asyncio.to_thread(gateway.wait_until_confirmed, lambda told: len(told) >= len(told_early) + 20)
+        assert {body["id"] for _, body in gateway.confirmed} == {f"i{value}" for value in sent.values()}
+        assert {body["stored"] for _, body in gateway.confirmed} == {1}, "what is confirmed is on the line"
         assert {t: values for (_, t), values in (await stored(line)).items()} == {t: [v, v] for t, v in sent.items()}
         hashes = [h for batch in await batches(line) for h in batch.hashes.tolist() if h]
         assert len(hashes) == 40
@@ -166,33 +170,6 @@ async def test_each_object_of_an_array_is_confirmed_and_an_id_that_is_too_long_c
             )
             reasons = [(one.reason, one.tag) for one in await rejects(line)][:4]
             assert reasons == [("wrong_type", ""), ("wrong_type", "B"), ("unknown_tag", "NOPE"), ("wrong_type", "")]
-
-
-async def test_confirmed_means_on_the_line_also_when_ingest_dies_between_the_two(
-    line: Line, site: Site, nats_server: NatsBroker
-) -> None:
-    """A role that never confirms stands for one killed after each append; what its successor confirms is there once."""
-    url = nats_server.mqtt_url
-    with GatewayClient(url, "gw") as gateway:
-        async with ingesting(line, url):
-            pass
-        begin = now_ms()
-        for n in range(20):
-            await publish(gateway, {"ts": begin + n, "values": {"A": n}, "id": f"i{n}"})
-        dying = service.Ingest(line, Broker.at(url, client_id="ingest-secret"), await SteadyClock.open(line))
-        dying._confirm = lambda _: None  # type: ignore[method-assign]  # as if killed just before
-        role = asyncio.create_task(dying.run(asyncio.Event()))
-
-        async def all_kept() -> bool:
-            return len(await stored(line)) == 20
-
-        await until(all_kept, "kept")
-        role.cancel()
-        await asyncio.wait([role])
-        assert gateway.confirmed == [], "on the line, and nobody told"
-        async with ingesting(line, url):
-            await asyncio.to_thread(gateway.wait_until_confirmed, lambda told: len(told) == 20)
-        assert {str(body["id"]): body["stored"] for _, body in gateway.confirmed} == {f"i{n}": 1 for n in range(20)}
 
 
 async def test_nothing_is_lost_when_the_server_of_line_and_broker_dies_under_load(
