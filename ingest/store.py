@@ -11,6 +11,7 @@ import psycopg
 
 from ingest.copyformat import binary
 from ingest.rows import Rows, Stored, first_of_each
+from ingest.touches import touches
 from line.messages import GatewayStatus, Reject
 from registry.database import Connection, Database, queries
 
@@ -70,6 +71,7 @@ class Store:
         rows, others = first_of_each(every)
         if not len(rows):
             return 0, others
+        await self._touch(connection, rows)
         data = binary(rows)
         try:
             async with connection.transaction(), connection.cursor() as cursor:
@@ -80,6 +82,12 @@ class Store:
             stored, there = await self._add_staged(connection, data)
             refused = rows.with_keys(there).but_equal(there)
             return stored, Rows.joined([refused, others.but_equal(there)])
+
+    async def _touch(self, connection: Connection, rows: Rows) -> None:
+        """Says which rollups do not know these readings yet."""
+        said = touches(rows)
+        hours, points = [hour for hour, _ in said], [point for _, point in said]
+        await connection.execute(self._sql["touch"], {"hours": hours, "points": points})
 
     async def _add_staged(self, connection: Connection, data: bytes) -> tuple[int, Stored]:
         """How many were added, and what is stored for those that say something else."""

@@ -11,11 +11,17 @@ ON CONFLICT (role) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, at 
 
 -- name: move_position
 -- Nothing is updated where another process has written meanwhile.
-UPDATE hazardwatch.position SET seq = %(seq)s, at = now()
+UPDATE hazardwatch.position SET seq = %(seq)s, touched_seq = %(seq)s, at = now()
 WHERE role = %(role)s AND epoch = %(epoch)s AND seq = %(expected)s
 
 -- name: ensure_day
 SELECT hazardwatch.ensure_day(date '1970-01-01' + %(day)s::integer)
+
+-- name: touch
+-- Hours since 1970, each with the tag whose rollup it is, or NULL for those of all tags.
+INSERT INTO hazardwatch.touched (hour, point)
+SELECT timestamptz '1970-01-01 00:00:00+00' + hour * interval '1 hour', point
+FROM unnest(%(hours)s::bigint[], %(points)s::integer[]) AS said (hour, point)
 
 -- name: copy
 -- The fast way: straight into the table; refused as a whole where one key is there already.

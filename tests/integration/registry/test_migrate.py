@@ -11,7 +11,15 @@ import pytest
 
 from registry import migrate
 
-NAMES = ["0001_site", "0002_readings", "0003_rejects_alarms", "0004_views", "0005_heard", "0009_rejects"]
+NAMES = [
+    "0001_site",
+    "0002_readings",
+    "0003_rejects_alarms",
+    "0004_views",
+    "0005_heard",
+    "0006_rollups",
+    "0009_rejects",
+]
 INSERT = "INSERT INTO hazardwatch.reading_raw VALUES (%s, %s, %s, 192, 0, NULL, now())"
 
 
@@ -133,6 +141,7 @@ async def test_inspectors_read_the_views_and_nothing_else(database_url: str) -> 
                 "INSERT INTO hazardwatch.reading_raw VALUES (7, %s, %s, %s, 0, NULL, now())",
                 (minute + timedelta(seconds=second), value, quality),
             )
+        connection.execute("SELECT hazardwatch.touch_everything()")  # as one who wrote without saying where
         connection.execute("SET ROLE hazardwatch_reader")
         rows = connection.execute(
             "SELECT t, enterprise, source, tag, min, max, mean, last, n, bad FROM hazardwatch.reading_1m"
