@@ -47,5 +47,5 @@ def test_what_is_touched(said: list[tuple[int, float]], expected: list[Touch]) -
 
 
 def test_a_long_backlog_of_many_tags_touches_hours() -> None:
-    said = [(point, NOW_H - 10 - hour) for hour in range(30) for point in range(90)]
+    said: list[tuple[int, float]] = [(point, NOW_H - 10 - hour) for hour in range(30) for point in range(90)]
     assert touches(rows(said)) == [(NOW_H - 10 - hour, None) for hour in reversed(range(30))]
