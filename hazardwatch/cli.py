@@ -11,7 +11,7 @@ import typer
 
 from alerting.replay import ReplayError
 from hazardwatch import logs
-from hazardwatch.commands import database, export, people, rejects, replay, site
+from hazardwatch.commands import broker, database, export, people, rejects, replay, site
 from hazardwatch.commands.options import with_settings
 from hazardwatch.demo import play
 from hazardwatch.faults import Fault
@@ -35,6 +35,7 @@ app.add_typer(replay.replay, name="replay")
 app.add_typer(export.export, name="export")
 app.add_typer(database.db, name="db")
 app.add_typer(rejects.rejects, name="rejects")
+app.add_typer(broker.broker, name="broker")
 
 
 def main() -> None:
