@@ -40,7 +40,8 @@ REMEDIES: dict[str, dict[str, str]] = {
         "embedded": "this is a fault of ours: please report it",
     },
     "restart": {
-        "Mosquitto": "persistence true, autosave_on_changes true, autosave_interval 1 (default: once in 30 minutes)",
+        "Mosquitto": "persistence true, autosave_on_changes true, autosave_interval 1 (default: once in 30 minutes); "
+        "even so what it confirmed in its last moment may go: let gateways give an `id` and keep until `confirmed`",
         "EMQX": "durable_sessions.enable = true (default: sessions and their queues are in memory)",
         "embedded": "jetstream { sync_interval: always }",
     },
