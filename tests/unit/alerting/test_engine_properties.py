@@ -43,6 +43,7 @@ def _sweep_always(monkeypatch: pytest.MonkeyPatch) -> None:
 def everything_vectorised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "FEW", 1)
     monkeypatch.setattr(work, "FEW", 1)
+    monkeypatch.setattr(work, "FEW_FLIPS", 1)
 
 
 def everything_scalar(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from alerting.engine import Engine
+from alerting.events import Ev
 from alerting.replay import readings_batch
-from line.messages import Batch
+from line.messages import Batch, Command
 from registry.alarms import AlarmSettings, GatewaySettings, Plan, PointSettings
 from tests.unit.alerting.test_engine_properties import everything_scalar, everything_vectorised
 
@@ -59,13 +60,30 @@ def batches() -> list[Batch]:
     return made
 
 
+def commands(turn: int, at: int) -> list[Command]:
+    """A few people at work in the middle of it: alarms silenced, acknowledged, taken back."""
+    rng = np.random.default_rng(turn)
+    return [
+        Command(
+            f"c{turn}-{number}", str(rng.choice(["SHELVE", "SUPPRESS", "OOS", "ACK", "UNSHELVE", "RESET"])),
+            f"E{n % 3}", f"T{n}", str(rng.choice(["HH", "H", "L", "LL"])), "op", at,
+            reason="x", until=at + int(rng.integers(2_000, 20_000)), oneshot=bool(rng.random() < 0.3),
+            on=bool(rng.random() < 0.6), permit="P",
+        )
+        for number, n in enumerate(rng.integers(0, POINTS, 30).tolist())
+    ]  # fmt: skip
+
+
 def played(work: list[Batch]) -> tuple[Any, ...]:
     engine = Engine(plan())
     events = []
     for place, batch in enumerate(work):
-        events += engine.apply(batch, int(batch.at_ms[0]))
+        at = int(batch.at_ms[0])
+        events += engine.apply(batch, at)
+        for command in commands(place, at):
+            events += engine.apply(command, at)
         if place % 7 == 6:
-            events += engine.advance(int(batch.at_ms[0]) + 500)
+            events += engine.advance(at + 500)
     wakes = []
     while (wake := engine.next_wake()) is not None and wake < 1_200_000:
         wakes.append(wake)
@@ -83,6 +101,7 @@ def test_a_flood_in_bulk_says_what_the_rules_say_one_by_one(monkeypatch: pytest.
     everything_scalar(monkeypatch)
     plain = played(work)
     assert len(bulk[0]) > 10_000
+    assert {Ev.SHELVED, Ev.UNSHELVED, Ev.SUPPRESSED, Ev.OOS, Ev.IN_SERVICE, Ev.ACK} <= {event.ev for event in bulk[0]}
     for one, other in zip(bulk[0], plain[0], strict=False):
         assert one == other
     assert str(bulk) == str(plain)
