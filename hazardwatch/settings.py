@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     unsafe: bool = False
+    keep_readings_days: int = Field(default=90, le=36_500)
+    keep_minutes_days: int = Field(default=1096, le=36_500)
 
     @property
     def tls(self) -> bool:
@@ -112,7 +114,20 @@ def _content(given: Mapping[str, Any], config: Path | None, elsewhere: Path) -> 
     return content
 
 
+LEAST_DAYS = 30  # SAWS Order 40: electronic records of 30 days at least
+
+
 def _check(settings: Settings) -> None:
+    if settings.keep_readings_days < LEAST_DAYS:
+        raise Fault(
+            f"keep_readings_days: must be at least {LEAST_DAYS}, not {settings.keep_readings_days}: "
+            f"SAWS Order 40 asks for electronic records of {LEAST_DAYS} days"
+        )
+    if settings.keep_minutes_days < settings.keep_readings_days:
+        raise Fault(
+            f"keep_minutes_days: {settings.keep_minutes_days} is less than keep_readings_days, "
+            f"{settings.keep_readings_days}: minutes are made of readings, and are kept at least as long"
+        )
     for name in ("tls_cert", "tls_key"):
         path: Path | None = getattr(settings, name)
         other = "tls_key" if name == "tls_cert" else "tls_cert"

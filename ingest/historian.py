@@ -13,6 +13,7 @@ from math import isnan
 import structlog
 
 from ingest.decode import GOOD, Reason
+from ingest.keeping import Keeping, Kept
 from ingest.rejects import keep_pruned
 from ingest.rows import Rows, rows_of
 from ingest.status import RoleStatus, tell
@@ -36,11 +37,12 @@ SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0  # between two attempts at the data
 TELL_S = 0.5  # how often the line is told how far the database is
 
 
-async def run(line: Line, database_url: str, *, stop: asyncio.Event | None = None) -> None:
+async def run(line: Line, database_url: str, *, stop: asyncio.Event | None = None, kept: Kept | None = None) -> None:
     """Works until `stop` is set; what is not committed then is read again at the next start."""
     database = await Database.open(database_url, name=ROLE)
     try:
-        await Historian(line, database, database_url, await SteadyClock.open(line)).run(stop or asyncio.Event())
+        clock = await SteadyClock.open(line)
+        await Historian(line, database, database_url, clock, kept).run(stop or asyncio.Event())
     finally:
         await database.close()
 
@@ -83,11 +85,12 @@ class Names:
 class Historian:
     """One reader, one transaction at a time; messages that arrive meanwhile go into the next one together."""
 
-    def __init__(self, line: Line, database: Database, url: str, clock: SteadyClock) -> None:
+    def __init__(self, line: Line, database: Database, url: str, clock: SteadyClock, kept: Kept | None = None) -> None:
         self._line, self._database, self._url, self._clock = line, database, url, clock
         self._store = Store()
         self._names = Names()
         self._counts = Counts()
+        self._keeping = Keeping(url, kept or Kept())
         self._epoch = ""
         self._position = 0
         self._prepared = False  # whether the position is known
@@ -103,6 +106,7 @@ class Historian:
                 tasks.create_task(self._tell_position(), name="position"),
                 tasks.create_task(keep_trimmed(self._line), name="trimming"),
                 tasks.create_task(keep_pruned(self._database, self._clock.now_ms), name="old rejects"),
+                tasks.create_task(self._keeping.run(), name="rollups"),
                 tasks.create_task(self._work(), name="work"),
             ]
             await stop.wait()
@@ -264,7 +268,7 @@ class Historian:
             self._trouble = trouble
 
     def _status(self) -> RoleStatus:
-        counts = self._counts
+        counts, lag = self._counts, self._keeping.lag
         return RoleStatus(
             ROLE,
             self._clock.now_ms(),
@@ -279,6 +283,7 @@ class Historian:
                 "rejects": counts.rejects,
                 "transactions": counts.transactions,
                 "commit_seconds": round(counts.commit_s, 6),
+                **({"rollup_lag_seconds": round(lag.seconds, 1), "rollup_hours_waiting": lag.hours} if lag else {}),
             },
         )
 

@@ -6,12 +6,16 @@ SELECT epoch, seq FROM hazardwatch.position WHERE role = %(role)s
 
 -- name: begin_position
 -- The first time on this database.
-INSERT INTO hazardwatch.position (role, epoch, seq) VALUES (%(role)s, %(epoch)s, %(seq)s)
-ON CONFLICT (role) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, at = now()
+INSERT INTO hazardwatch.position AS p (role, epoch, seq, touched_seq) VALUES (%(role)s, %(epoch)s, %(seq)s, %(seq)s)
+ON CONFLICT (role) DO UPDATE
+SET epoch = excluded.epoch, seq = excluded.seq, at = now(),
+    touched_seq = CASE WHEN p.touched_seq = p.seq THEN excluded.seq END
 
 -- name: move_position
--- Nothing is updated where another process has written meanwhile.
-UPDATE hazardwatch.position SET seq = %(seq)s, touched_seq = %(seq)s, at = now()
+-- Nothing is updated where another process has written meanwhile. Where an older release wrote, touched_seq lags until
+-- all is touched.
+UPDATE hazardwatch.position
+SET seq = %(seq)s, touched_seq = CASE WHEN touched_seq = seq THEN %(seq)s ELSE touched_seq END, at = now()
 WHERE role = %(role)s AND epoch = %(epoch)s AND seq = %(expected)s
 
 -- name: ensure_day

@@ -38,9 +38,11 @@ HELP = {
     "log_level": "debug, info, warning or error.",
     "log_format": "text or json.",
     "unsafe": "Start although settings break the promise that what is confirmed is kept.",
+    "keep_readings_days": "For how many days every reading is kept: 30 at least.",
+    "keep_minutes_days": "For how many days minutes are kept; hours are kept for ever.",
 }
 TYPES: dict[str, Any] = {"http_port": int, "mqtt_port": int, "data_dir": Path, "pg_bin": Path, "unsafe": bool}
-TYPES |= {"tls_cert": Path, "tls_key": Path}
+TYPES |= {"tls_cert": Path, "tls_key": Path, "keep_readings_days": int, "keep_minutes_days": int}
 
 
 def with_settings(command: Callable[..., None], subfolder: str = "") -> Callable[..., None]:

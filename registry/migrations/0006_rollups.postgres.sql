@@ -57,6 +57,7 @@ INSERT INTO hazardwatch.storage DEFAULT VALUES;
 
 -- Up to where the writer also wrote into `touched`: an older release moves `seq` alone, and is found out by that.
 ALTER TABLE hazardwatch.position ADD COLUMN touched_seq bigint;
+UPDATE hazardwatch.position SET touched_seq = seq;  -- all until now is touched below
 
 CREATE VIEW hazardwatch.reading_minute AS
 SELECT k.point, k.t, k.min, k.max, k.sum, k.last, k.n, k.bad, k.worst
@@ -240,3 +241,63 @@ CREATE FUNCTION hazardwatch.touch_everything() RETURNS void LANGUAGE sql AS $$
     SELECT date_bin('1 hour', t, '2000-01-01 00:00:00+00') FROM hazardwatch.reading_default
 $$;
 SELECT hazardwatch.touch_everything();
+
+-- Forgets the readings whose time is over; returns how many days went. Nothing is forgotten while its rollups do not
+-- know it: false hopes of an empty record are met by asking again once no writer is at work.
+CREATE FUNCTION hazardwatch.forget_readings() RETURNS integer LANGUAGE plpgsql SET lock_timeout = '500ms' AS $$
+DECLARE
+    old timestamptz := (SELECT raw_from FROM hazardwatch.storage);
+    new timestamptz := date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+                       - (SELECT keep_readings_days FROM hazardwatch.storage) * interval '1 day';
+    partition text;
+    dropped integer := 0;
+BEGIN
+    IF new <= old OR EXISTS (SELECT FROM hazardwatch.touched WHERE hour >= old AND hour < new) THEN
+        RETURN 0;
+    END IF;
+    LOCK TABLE ONLY hazardwatch.reading_raw IN ACCESS EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM hazardwatch.touched WHERE hour >= old AND hour < new) THEN
+        RETURN 0;
+    END IF;
+    FOR partition IN
+        SELECT child.relname FROM pg_inherits
+        JOIN pg_class child ON child.oid = inhrelid
+        WHERE inhparent = 'hazardwatch.reading_raw'::regclass
+          AND child.relname ~ '^reading_\d{4}_\d{2}_\d{2}$'
+          AND to_date(substr(child.relname, 9), 'YYYY_MM_DD') < (new AT TIME ZONE 'UTC')::date
+        ORDER BY child.relname
+    LOOP
+        EXECUTE format('DROP TABLE hazardwatch.%I', partition);
+        dropped := dropped + 1;
+    END LOOP;
+    DELETE FROM hazardwatch.reading_default WHERE t >= old AND t < new;
+    UPDATE hazardwatch.storage SET raw_from = new;
+    RETURN dropped;
+END $$;
+
+-- Forgets the minutes whose time is over, by whole months; their hours stay.
+CREATE FUNCTION hazardwatch.forget_minutes() RETURNS integer LANGUAGE plpgsql SET lock_timeout = '500ms' AS $$
+DECLARE
+    new timestamptz := date_trunc('month', now() AT TIME ZONE 'UTC'
+                       - (SELECT keep_minutes_days FROM hazardwatch.storage) * interval '1 day') AT TIME ZONE 'UTC';
+    partition text;
+    dropped integer := 0;
+BEGIN
+    IF new <= (SELECT minutes_from FROM hazardwatch.storage) THEN
+        RETURN 0;
+    END IF;
+    FOR partition IN
+        SELECT child.relname FROM pg_inherits
+        JOIN pg_class child ON child.oid = inhrelid
+        WHERE inhparent = 'hazardwatch.minute_kept'::regclass
+          AND child.relname ~ '^minute_\d{4}_\d{2}$'
+          AND to_date(substr(child.relname, 8), 'YYYY_MM') < (new AT TIME ZONE 'UTC')::date
+        ORDER BY child.relname
+    LOOP
+        EXECUTE format('DROP TABLE hazardwatch.%I', partition);
+        dropped := dropped + 1;
+    END LOOP;
+    DELETE FROM hazardwatch.minute_default WHERE t < new;
+    UPDATE hazardwatch.storage SET minutes_from = new;
+    RETURN dropped;
+END $$;

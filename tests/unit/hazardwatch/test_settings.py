@@ -53,6 +53,8 @@ def test_the_data_of_root_and_of_a_user_lie_where_each_may_write(monkeypatch: py
         ({"database_url": "mysql://h/d"}, r"^database_url: must be like postgresql://"),
         ({"tls_cert": "/nowhere/cert.pem", "tls_key": "/nowhere/key.pem"}, r"^tls_cert: /nowhere/cert.pem cannot be"),
         ({"tls_key": "/nowhere/key.pem"}, r"^tls_cert: is missing beside tls_key$"),
+        ({"keep_readings_days": 29}, r"^keep_readings_days: must be at least 30, not 29: SAWS Order 40"),
+        ({"keep_minutes_days": 80}, r"^keep_minutes_days: 80 is less than keep_readings_days, 90"),
         ({"log_format": "xml"}, r"^log_format: .*'text' or 'json'"),
     ],
 )
