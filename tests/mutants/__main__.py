@@ -23,7 +23,15 @@ UNIT = "tests/unit/alerting/"
 TESTS = tuple(  # the quickest first
     f"{UNIT}test_{name}.py"
     for name in (
-        *("engine_vectors", "detector_vectors", "engine", "detectors_flat", "engine_past", "engine_surge"),
+        *(
+            "engine_vectors",
+            "detector_vectors",
+            "engine",
+            "detectors_flat",
+            "detectors_edges",
+            "engine_past",
+            "engine_surge",
+        ),
         *("engine_restarts", "reference", "engine_properties"),
     )
 )
