@@ -61,14 +61,21 @@ class SteadyClock:
         boot = _boot()
         while True:
             await asyncio.sleep(1)
-            behind = self.step_ms()
-            if abs(behind) <= SLEW_PER_S_MS:
+            move = slewed(self.step_ms())
+            if move == 0:
                 continue
-            self._offset_ms += max(-SLEW_PER_S_MS, min(SLEW_PER_S_MS, behind))
+            self._offset_ms += move
             try:
                 await line.put(BUCKET, boot, str(self._offset_ms).encode())
             except LineError as error:
                 log.info("the clock's offset is kept here only", error=str(error))
+
+
+def slewed(behind_ms: int) -> int:
+    """By how much the clock is moved this second when the wall clock is so far ahead of it."""
+    if abs(behind_ms) <= SLEW_PER_S_MS:
+        return 0
+    return max(-SLEW_PER_S_MS, min(SLEW_PER_S_MS, behind_ms))
 
 
 def _wall_ms() -> int:
